@@ -1,0 +1,50 @@
+"""Reproduce and extend the meta-analyses of the therapeutic alliance and treatment outcome.
+
+>>> import alliance_meta as am
+>>> studies = am.datasets.load("kolden2011")
+>>> fit = am.pool(am.effect_sizes(studies, measure="ZCOR"))
+>>> print(f"r = {fit.on_display_scale().estimate:.2f} from {fit.k} studies")
+r = 0.25 from 16 studies
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from alliance_meta import datasets, errors, reproductions
+from alliance_meta.effects import EffectSizes, effect_sizes
+from alliance_meta.pooling import pool
+from alliance_meta.results import PooledEffect
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from alliance_meta import plots, reports
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EffectSizes",
+    "PooledEffect",
+    "datasets",
+    "effect_sizes",
+    "errors",
+    "plots",
+    "pool",
+    "reports",
+    "reproductions",
+]
+
+_DRAWING = ("plots", "reports")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the modules that need matplotlib when they are first asked for."""
+    if name in _DRAWING:
+        return import_module(f"alliance_meta.{name}")
+    raise AttributeError(f"module 'alliance_meta' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_DRAWING})

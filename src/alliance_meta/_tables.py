@@ -1,0 +1,126 @@
+"""`SummaryTable`: one list of cells, shown as text, HTML or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from math import isfinite, isnan
+from textwrap import wrap
+
+from rich.cells import cell_len
+
+__all__ = ["SummaryTable", "apa", "number", "p_value"]
+
+TEXT_WIDTH = 100
+_NARROWEST_LAST_COLUMN = 30
+_MINUS = "\u2212"
+
+
+def number(value: float, decimals: int = 3, *, signed: bool = False) -> str:
+    """Write a number with a true minus sign; NaN becomes a dash."""
+    if isnan(value):
+        return "–"
+    if not isfinite(value):
+        return f"{_MINUS if value < 0 else ''}∞"
+    text = f"{abs(value):.{decimals}f}"
+    if abs(value) >= 1e6 or (value != 0.0 and float(text) == 0.0):
+        text = f"{abs(value):.{max(decimals - 1, 1)}e}"
+    negative = value < 0.0 and float(text) != 0.0
+    return f"{_MINUS if negative else '+' if signed else ''}{text}"
+
+
+def apa(value: float, decimals: int = 2, *, bounded: bool = False) -> str:
+    """Write a number as APA style asks: no zero before the point where it cannot exceed 1."""
+    text = number(value, decimals)
+    if bounded and "e" not in text:
+        text = text.replace("0.", ".", 1) if text.lstrip(_MINUS).startswith("0.") else text
+    return text
+
+
+def p_value(value: float) -> str:
+    """Write a p value with its sign: ``= .012`` or ``< .001``."""
+    if isnan(value):
+        return "= –"
+    return "< .001" if value < 0.0005 else f"= {apa(value, 3, bounded=True)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryTable:
+    """A small table of words and formatted numbers.
+
+    Attributes
+    ----------
+    title : str
+    header : tuple of str
+    rows : tuple of tuple of str
+        Each as long as `header`.
+    right : frozenset of int
+        Columns aligned to the right.
+    notes : tuple of str
+        Lines shown under the table.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """Aligned plain text, at most `TEXT_WIDTH` wide where the last column can be wrapped to fit."""
+        lines = [self.header, *self.rows]
+        widths = [max(cell_len(line[i]) for line in lines) for i in range(len(self.header))]
+        taken = sum(widths[:-1]) + 2 * (len(widths) - 1)
+        widths[-1] = min(widths[-1], max(TEXT_WIDTH - taken, _NARROWEST_LAST_COLUMN))
+        header, *body = [self._text_lines(line, widths) for line in lines]
+        rule = "─" * (taken + widths[-1])
+        notes = [line for note in self.notes for line in wrap(f"Note: {note}", TEXT_WIDTH)]
+        top = [self.title, rule, *header, rule] if any(self.header) else [self.title, rule]
+        return "\n".join([*top, *(line for lines in body for line in lines), rule, *notes])
+
+    def _text_lines(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+        last = wrap(cells[-1], widths[-1]) if cell_len(cells[-1]) > widths[-1] else [cells[-1]]
+        blank = [""] * (len(cells) - 1)
+        return [self._text_line([*(cells[:-1] if i == 0 else blank), part], widths) for i, part in enumerate(last)]
+
+    def _text_line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
+        padded = []
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            gap = " " * (width - cell_len(cell))
+            padded.append(gap + cell if i in self.right else cell + gap)
+        return "  ".join(padded).rstrip()
+
+    def to_html(self) -> str:
+        """An HTML table; every cell is escaped."""
+
+        def line(cells: Sequence[str], tag: str) -> str:
+            styled = (
+                f'<{tag} style="text-align:{"right" if i in self.right else "left"}">{escape(cell)}</{tag}>'
+                for i, cell in enumerate(cells)
+            )
+            return f"<tr>{''.join(styled)}</tr>"
+
+        caption = f'<caption style="text-align:left;font-weight:bold">{escape(self.title)}</caption>'
+        head = f"<thead>{line(self.header, 'th')}</thead>" if any(self.header) else ""
+        body = "".join(line(row, "td") for row in self.rows)
+        notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes)
+        return (
+            f'<div class="alliance-meta"><table dir="auto">{caption}<thead>{line(self.header, "th")}</thead>'
+            f"<tbody>{body}</tbody></table>{notes}</div>"
+        )
+
+    def to_markdown(self) -> str:
+        """A pipe table, for a README or a Quarto page."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(_markdown_cell(cell) for cell in cells) + " |"
+
+        marks = ["---:" if i in self.right else "---" for i in range(len(self.header))]
+        notes = [f"\n*{_markdown_cell(note)}*" for note in self.notes]
+        title = f"**{_markdown_cell(self.title)}**\n"
+        return "\n".join([title, line(self.header), line(marks), *map(line, self.rows), *notes])
+
+
+def _markdown_cell(text: str) -> str:
+    return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("\n", " ")

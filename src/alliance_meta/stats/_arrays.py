@@ -1,0 +1,26 @@
+"""What every kernel starts with."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "FloatArray", "batch"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def batch(
+    effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Broadcast effects, variances and inclusion to one shape (..., k).
+
+    Left-out effects get effect 0 and variance 1, so that whatever stood there, NaN included, cannot leak in.
+    """
+    used = np.ones(1) if include is None else np.asarray(include, dtype=float)
+    y, v, used = np.broadcast_arrays(np.asarray(effect, dtype=float), np.asarray(variance, dtype=float), used)
+    if include is None:
+        return y, v, used
+    left_out = used == 0.0
+    return np.where(left_out, 0.0, y), np.where(left_out, 1.0, v), used

@@ -1,0 +1,202 @@
+"""How much studies differ: Q, I2, H2, and the Q-profile interval of tau2."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from alliance_meta.stats._arrays import FloatArray, batch
+from alliance_meta.stats.weighted import weighted_mean
+
+__all__ = [
+    "Cochran",
+    "Inconsistency",
+    "cochran_q",
+    "inconsistency_from_q",
+    "inconsistency_from_tau2",
+    "q_profile_interval",
+]
+
+_MAX_STEPS = 2_000
+
+
+class Cochran(NamedTuple):
+    """Cochran's test that all studies share one true effect; each field has the batch shape."""
+
+    q_statistic: FloatArray
+    q_df: FloatArray
+    q_p_value: FloatArray
+
+
+class Inconsistency(NamedTuple):
+    """I2 (percent) and H2 (ratio); each field has the batch shape."""
+
+    i2: FloatArray
+    h2: FloatArray
+
+
+def cochran_q(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLike | None = None) -> Cochran:
+    """Cochran's Q, its degrees of freedom k - 1 and its chi-square p value.
+
+    Parameters
+    ----------
+    effect, variance : array_like, shape (..., k)
+    include : array_like of 0 and 1, shape (..., k), optional
+
+    Returns
+    -------
+    Cochran
+        The p value is NaN with fewer than two effects.
+
+    References
+    ----------
+    Cochran, W. G. (1954). Biometrics, 10, 101-129.
+
+    Examples
+    --------
+    >>> q = cochran_q([0.1, 0.3, 0.9], [0.02, 0.03, 0.05])
+    >>> print(f"Q({q.q_df:.0f}) = {q.q_statistic:.2f}, p = {q.q_p_value:.3f}")
+    Q(2) = 9.29, p = 0.010
+    """
+    common = weighted_mean(effect, variance, include=include)
+    df = common.k - 1.0
+    p_value = special.chdtrc(np.where(df > 0.0, df, np.nan), common.residual_ss)
+    return Cochran(common.residual_ss, df, p_value)
+
+
+def inconsistency_from_q(cochran: Cochran) -> Inconsistency:
+    """I2 and H2 from Cochran's Q: I2 = max(0, (Q - df) / Q), H2 = Q / df.
+
+    Parameters
+    ----------
+    cochran : Cochran
+
+    Returns
+    -------
+    Inconsistency
+        NaN with fewer than two effects; I2 is 0 where Q is 0.
+
+    References
+    ----------
+    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558, eq. 4 and 9.
+
+    Examples
+    --------
+    >>> inconsistency = inconsistency_from_q(cochran_q([0.1, 0.3, 0.9], [0.02, 0.03, 0.05]))
+    >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
+    I2 = 78.5%, H2 = 4.64
+    """
+    q, df = cochran.q_statistic, cochran.q_df
+    with np.errstate(invalid="ignore", divide="ignore"):
+        i2 = np.where(q > df, 100.0 * (q - df) / q, 0.0)
+        h2 = q / df
+    return Inconsistency(np.where(df > 0.0, i2, np.nan), np.where(df > 0.0, h2, np.nan))
+
+
+def inconsistency_from_tau2(
+    tau2: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLike | None = None
+) -> Inconsistency:
+    """I2 and H2 from an estimate of tau2: I2 = tau2 / (tau2 + s2), H2 = tau2 / s2 + 1.
+
+    s2 is Higgins and Thompson's typical sampling variance, (k - 1) sum(w) / (sum(w)**2 - sum(w**2)) with
+    w = 1 / variance. This is the definition metafor prints; with DerSimonian and Laird's
+    tau2 it equals the one from Q.
+
+    Parameters
+    ----------
+    tau2 : array_like, shape (...)
+    variance : array_like, shape (..., k)
+    include : array_like of 0 and 1, shape (..., k), optional
+
+    Returns
+    -------
+    Inconsistency
+
+    References
+    ----------
+    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558, eq. 9.
+
+    Examples
+    --------
+    >>> inconsistency = inconsistency_from_tau2(0.1, [0.02, 0.03, 0.05])
+    >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
+    I2 = 75.6%, H2 = 4.10
+    """
+    _, v, used = batch(0.0, variance, include)
+    tau2 = np.asarray(tau2, dtype=float)
+    w = used / v
+    total, k = w.sum(axis=-1), used.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        typical = (k - 1.0) * total / (total**2 - (w**2).sum(axis=-1))
+        i2, h2 = 100.0 * tau2 / (tau2 + typical), tau2 / typical + 1.0
+    return Inconsistency(np.where(k > 1.0, i2, np.nan), np.where(k > 1.0, h2, np.nan))
+
+
+def q_profile_interval(
+    effect: npt.ArrayLike, variance: npt.ArrayLike, level: float = 0.95, include: npt.ArrayLike | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Interval of tau2 by profiling Q: the tau2 at which Q(tau2) meets its chi-square quantiles.
+
+    Exact under normality, for any estimator of tau2. A bound below 0 is given as 0; where both
+    are, the effects agree better than sampling error alone would let them.
+
+    Parameters
+    ----------
+    effect, variance : array_like, shape (..., k)
+    level : float
+    include : array_like of 0 and 1, shape (..., k), optional
+
+    Returns
+    -------
+    low, high : ndarray, shape (...)
+        NaN with fewer than two effects, and where 2,000 Newton steps do not reach the bound.
+
+    References
+    ----------
+    Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52, section 2.6.
+
+    Examples
+    --------
+    >>> low, high = q_profile_interval([0.1, 0.3, 0.9], [0.02, 0.03, 0.05])
+    >>> print(f"[{low:.3f}, {high:.2f}]")
+    [0.012, 6.67]
+    """
+    y, v, used = batch(effect, variance, include)
+    count = used.sum(axis=-1)
+    df = np.where(count > 1.0, count - 1.0, np.nan)
+    tail = (1.0 - level) / 2.0
+    low, high = (
+        _tau2_where_q_equals(y, v, used, np.asarray(special.chdtri(df, upper), dtype=float))
+        for upper in (tail, 1.0 - tail)
+    )
+    return low, high
+
+
+def _tau2_where_q_equals(y: FloatArray, v: FloatArray, used: FloatArray, target: FloatArray) -> FloatArray:
+    """Solve Q(tau2) = target, or give 0 where Q(0) is already below it.
+
+    Q is convex and falls with tau2, so Newton's method from 0 rises to the root and never passes it.
+    """
+    shape, k = y.shape[:-1], y.shape[-1]
+    y, v, used = (array.reshape(-1, k) for array in (y, v, used))
+    target = target.reshape(-1)
+    tau2 = np.where(np.isnan(target), np.nan, 0.0)
+    moving = np.flatnonzero(~np.isnan(target))
+    for _ in range(_MAX_STEPS):
+        w = used[moving] / (v[moving] + tau2[moving, None])
+        e = y[moving] - ((w * y[moving]).sum(axis=-1) / w.sum(axis=-1))[:, None]
+        above = (w * e**2).sum(axis=-1) - target[moving]
+        rising = above > 0.0
+        moving, above, w, e = moving[rising], above[rising], w[rising], e[rising]
+        step = above / (w**2 * e**2).sum(axis=-1)
+        proposal = tau2[moving] + step
+        still = proposal > tau2[moving] * (1.0 + 4.0 * np.finfo(float).eps)
+        tau2[moving] = proposal
+        moving = moving[still]
+        if moving.size == 0:
+            break
+    tau2[moving] = np.nan
+    return tau2.reshape(shape)
