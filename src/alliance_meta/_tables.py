@@ -105,10 +105,7 @@ class SummaryTable:
         head = f"<thead>{line(self.header, 'th')}</thead>" if any(self.header) else ""
         body = "".join(line(row, "td") for row in self.rows)
         notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes)
-        return (
-            f'<div class="alliance-meta"><table dir="auto">{caption}<thead>{line(self.header, "th")}</thead>'
-            f"<tbody>{body}</tbody></table>{notes}</div>"
-        )
+        return f'<div class="alliance-meta"><table dir="auto">{caption}{head}<tbody>{body}</tbody></table>{notes}</div>'
 
     def to_markdown(self) -> str:
         """A pipe table, for a README or a Quarto page."""

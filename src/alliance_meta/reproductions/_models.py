@@ -1,0 +1,198 @@
+"""The closed table of what a reproduction file can ask for, and how each kind is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from alliance_meta import _checks
+from alliance_meta._tables import apa
+from alliance_meta.datasets import Dataset
+from alliance_meta.effects import effect_sizes
+from alliance_meta.errors import SpecError
+from alliance_meta.pooling import pool
+from alliance_meta.reproductions._spec import Analysis, half_unit
+from alliance_meta.results import QUANTITIES, PooledEffect
+from alliance_meta.stats import conversions
+from alliance_meta.stats.inference import critical_value
+
+__all__ = ["KINDS", "Outcome", "Recomputed", "resolve"]
+
+Scale = Callable[[float], float]
+
+
+class Recomputed(NamedTuple):
+    """A recomputed number, and the range it may have because what it was computed from is itself rounded."""
+
+    value: float
+    low: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an analysis gave.
+
+    Attributes
+    ----------
+    recomputed : mapping of (quantity, scale) to Recomputed
+        The scale is empty for quantities that have none.
+    how : str
+        The method, in a few words.
+    detail : str
+        What else the numbers say.
+    source : str
+        The publication, where the analysis has one of its own; else empty.
+    fit : PooledEffect or None
+    """
+
+    recomputed: Mapping[tuple[str, str], Recomputed]
+    how: str
+    detail: str = ""
+    source: str = ""
+    fit: PooledEffect | None = None
+
+
+def resolve(analysis: Analysis, dataset: Dataset) -> Outcome:
+    """Compute what an analysis asks for."""
+    return _RESOLVERS[analysis.kind](analysis, dataset)
+
+
+def _exactly(value: float, label: str) -> Recomputed:
+    return Recomputed(value, value, value, label)
+
+
+_EFFECT_LABELS = {
+    "estimate": "pooled {}",
+    "std_error": "standard error of {}",
+    "ci_low": "95% CI of {}, lower bound",
+    "ci_high": "95% CI of {}, upper bound",
+    "pi_low": "95% PI of {}, lower bound",
+    "pi_high": "95% PI of {}, upper bound",
+    "tau2": "tau² of {}",
+    "tau2_low": "95% CI of tau² of {}, lower bound",
+    "tau2_high": "95% CI of tau² of {}, upper bound",
+}
+_SHOWN = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+
+
+def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
+    effects = effect_sizes(dataset, measure=analysis.measure)
+    fit = pool(effects, tau2_method=analysis.options["tau2_method"], test=analysis.options["test"])
+    own = effects.measure
+    analysed, shown = fit.quantities(), fit.quantities(display=True)
+    recomputed = {}
+    for name in QUANTITIES:
+        if name not in _EFFECT_LABELS:
+            recomputed[name, ""] = _exactly(analysed[name], QUANTITIES[name])
+            continue
+        label = _EFFECT_LABELS[name]
+        recomputed[name, own.scale] = _exactly(analysed[name], label.format(own.scale))
+        if name in _SHOWN:
+            recomputed[name, own.display_scale] = _exactly(shown[name], label.format(own.display_scale))
+    how = f"{own.label}, {fit.settings.tau2_method}, {fit.settings.test} test"
+    return Outcome(recomputed=recomputed, how=how, fit=fit)
+
+
+_CONVERSIONS: dict[str, tuple[Callable[[float], object], str, str, str]] = {
+    "r_to_d": (conversions.r_to_d, "r", "d", "d = 2r / √(1 − r²)"),
+    "r_to_variance_share": (conversions.r_to_variance_share, "r", "variance_share", "share of variance = r²"),
+}
+
+
+def _convert(analysis: Analysis, dataset: Dataset) -> Outcome:
+    row = analysis.options["row"]
+    name = _checks.known_name("conversion", analysis.options["conversion"], tuple(_CONVERSIONS))
+    convert, from_metric, to_metric, formula = _CONVERSIONS[name]
+    if dataset.cell(row, "metric") != from_metric:
+        raise SpecError(f"{name} converts {from_metric!r}, but row {row!r} is a {dataset.cell(row, 'metric')!r}")
+    printed = dataset.cell(row, "estimate")
+    value, slack = float(printed), half_unit(printed)
+    ends = sorted(float(np.float64(convert(end))) for end in (value - slack, value + slack))
+    text = apa(value, len(printed.partition(".")[2]), bounded=True)
+    label = f"{from_metric} = {text} as {to_metric.replace('_', ' ')}"
+    found = Recomputed(float(np.float64(convert(value))), ends[0], ends[1], label)
+    return Outcome(recomputed={("estimate", to_metric): found}, how=formula, source=dataset.cell(row, "label"))
+
+
+_AXES: dict[str, tuple[tuple[str, Scale, Scale], ...]] = {
+    "r": (("z", lambda x: float(np.arctanh(x)), lambda x: float(np.tanh(x))), ("r", float, float)),
+    "OR": (("log OR", log, lambda x: float(np.exp(x))),),
+}
+
+
+class _Symmetry(NamedTuple):
+    """How far a printed interval is from symmetric about its printed estimate, on one scale."""
+
+    scale: str
+    middle: Recomputed
+    std_error: float
+    distance: float
+
+
+def _interval(analysis: Analysis, dataset: Dataset) -> Outcome:
+    row = analysis.options["row"]
+    metric = dataset.cell(row, "metric")
+    printed = [dataset.cell(row, column) for column in ("estimate", "ci_low", "ci_high")]
+    if "" in printed:
+        raise SpecError(f"row {row!r} of {dataset.provenance.id} prints no interval")
+    kind, _, percent = dataset.cell(row, "interval").partition(" ")
+    level = float(percent.rstrip("%")) / 100.0
+    about = _about(dataset, row)
+    checks = [
+        _symmetry(printed, level, axis, f"{metric} in the middle of its interval")
+        for axis in _AXES.get(metric, ((metric, float, float),))
+    ]
+    nearest = min(checks, key=lambda check: check.distance)
+    spread = "SE" if kind == "confidence" else "SD of true effects"
+    agreeing = [check.scale for check in checks if check.distance <= 0.0]
+    detail = f"symmetric on {' and on '.join(agreeing)}; " if agreeing else "symmetric on no scale tried; "
+    detail += ", ".join(f"{spread} {check.std_error:.3f} on {check.scale}" for check in checks)
+    return Outcome(
+        recomputed={
+            ("estimate", metric): nearest.middle._replace(label=about),
+            **{
+                ("std_error", check.scale): _exactly(check.std_error, f"{about}: {spread} on {check.scale}")
+                for check in checks
+            },
+        },
+        how=f"middle of the printed {percent} {kind} interval",
+        detail=detail,
+        source=dataset.cell(row, "label"),
+    )
+
+
+def _about(dataset: Dataset, row: str) -> str:
+    parts = [dataset.cell(row, column) for column in ("construct", "related_to", "level_of")]
+    construct, related, level_of = parts
+    return f"{construct} × {related}{f' ({level_of})' if level_of else ''}"
+
+
+def _symmetry(printed: list[str], level: float, axis: tuple[str, Scale, Scale], label: str) -> _Symmetry:
+    """Middle of an interval on an axis, with the range that the rounding of its bounds allows."""
+    scale, forward, back = axis
+    estimate, low, high = map(float, printed)
+    slack_low, slack_high = half_unit(printed[1]), half_unit(printed[2])
+    middle = back((forward(low) + forward(high)) / 2.0)
+    lowest = back((forward(low - slack_low) + forward(high - slack_high)) / 2.0)
+    highest = back((forward(low + slack_low) + forward(high + slack_high)) / 2.0)
+    distance = max(lowest - estimate, estimate - highest) - half_unit(printed[0]) - 1e-12
+    std_error = (forward(high) - forward(low)) / (2.0 * float(critical_value(level, np.inf)))
+    return _Symmetry(scale, Recomputed(middle, lowest, highest, label), std_error, distance)
+
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "pool": ("tau2_method", "test"),
+    "convert": ("row", "conversion"),
+    "interval": ("row",),
+}
+_RESOLVERS: dict[str, Callable[[Analysis, Dataset], Outcome]] = {
+    "pool": _pool,
+    "convert": _convert,
+    "interval": _interval,
+}

@@ -1,0 +1,262 @@
+"""Running a reproduction: what was published beside what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from alliance_meta import _checks, datasets
+from alliance_meta._tables import SummaryTable, number
+from alliance_meta.datasets import Dataset
+from alliance_meta.datasets._locate import data_folder
+from alliance_meta.errors import SpecError
+from alliance_meta.reproductions._models import KINDS, Outcome, resolve
+from alliance_meta.reproductions._spec import Analysis, Published, Spec, read_spec
+from alliance_meta.results import PooledEffect
+
+__all__ = ["Comparison", "Reproduction", "names", "reproduce"]
+
+Verdict = Literal["match", "differs as explained", "SURPRISE: differs", "SURPRISE: matches"]
+
+_ROUNDING = 1e-9  # keeps a number that stands exactly on a rounding boundary from being called different
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One published number beside the recomputed one.
+
+    Attributes
+    ----------
+    finding, title : str
+        Id and title of the reproduction.
+    source : str
+        The publication, in short.
+    locator : str
+        Where the number stands in it.
+    analysis, quantity, scale : str
+    label : str
+        The quantity in words.
+    published : str
+        As printed.
+    recomputed : float
+    difference : float
+        Recomputed minus published.
+    verdict : {"match", "differs as explained", "SURPRISE: differs", "SURPRISE: matches"}
+        A match agrees to half a unit in the last printed place.
+    why : str
+        Why a difference was expected, and what comes closest.
+    how : str
+        The method, in a few words.
+    detail : str
+        What else the numbers say.
+    """
+
+    finding: str
+    title: str
+    source: str
+    locator: str
+    analysis: str
+    quantity: str
+    scale: str
+    label: str
+    published: str
+    recomputed: float
+    difference: float
+    verdict: Verdict
+    why: str
+    how: str
+    detail: str
+
+    @property
+    def surprise(self) -> bool:
+        """Whether the verdict is not the expected one."""
+        return self.verdict.startswith("SURPRISE")
+
+    @property
+    def recomputed_text(self) -> str:
+        """The recomputed number with one decimal more than was printed."""
+        return number(self.recomputed, self._decimals + 1 if self._decimals else 0)
+
+    @property
+    def difference_text(self) -> str:
+        """The difference with as many decimals as the recomputed number."""
+        return number(self.difference, self._decimals + 1 if self._decimals else 0, signed=True)
+
+    @property
+    def _decimals(self) -> int:
+        return len(self.published.partition(".")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reproduction:
+    """A published finding, recomputed.
+
+    Attributes
+    ----------
+    id, title : str
+    source : str
+        The publication in full, or empty where each number has one of its own.
+    comparisons : tuple of Comparison
+    fits : tuple of (str, PooledEffect)
+        The fits from study-level data, with the ids of their analyses.
+    dataset : Dataset
+    """
+
+    id: str
+    title: str
+    source: str
+    comparisons: tuple[Comparison, ...]
+    fits: tuple[tuple[str, PooledEffect], ...]
+    dataset: Dataset
+
+    @property
+    def surprises(self) -> int:
+        """Number of verdicts that are not the expected ones."""
+        return sum(comparison.surprise for comparison in self.comparisons)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a published number: what was printed, what comes out, the verdict and why."""
+        columns = ("finding", "title", "source", "locator", "analysis", "quantity", "scale", "published")
+        more = ("recomputed", "difference", "verdict", "why", "how", "detail")
+        return pd.DataFrame([{name: getattr(row, name) for name in columns + more} for row in self.comparisons])
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows of `to_frame()` as plain dictionaries, for JSON."""
+        records: list[dict[str, Any]] = self.to_frame().to_dict("records")
+        return records
+
+    def __repr__(self) -> str:
+        state = f"{self.surprises} surprises" if self.surprises else "as expected"
+        return f"<Reproduction {self.id!r}: {len(self.comparisons)} numbers, {state}>"
+
+    def __str__(self) -> str:
+        return self._summary().to_text()
+
+    def _repr_html_(self) -> str:
+        return self._summary().to_html()
+
+    def _summary(self) -> SummaryTable:
+        rows = [
+            (row.label, row.published, row.recomputed_text, row.difference_text, row.verdict)
+            for row in self.comparisons
+        ]
+        reasons = dict.fromkeys(row.why for row in self.comparisons if row.why)
+        methods = dict.fromkeys(row.how for row in self.comparisons)
+        caveat = (self.dataset.caveat,) if self.dataset.caveat else ()
+        return SummaryTable(
+            title=f"{self.title}: {self.source or 'each row its own publication'}",
+            header=("quantity", "published", "recomputed", "difference", "verdict"),
+            rows=tuple(rows),
+            right=frozenset({1, 2, 3}),
+            notes=(*methods, *reasons, *caveat),
+        )
+
+
+def names() -> list[str]:
+    """The ids of the shipped reproductions.
+
+    Examples
+    --------
+    >>> "kolden2011-congruence" in names()
+    True
+    """
+    return sorted(path.stem for path in (data_folder() / "reproductions").glob("*.toml"))
+
+
+def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
+    """Recompute a published finding and compare it number by number.
+
+    Parameters
+    ----------
+    id : str
+        One of `names()`.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest known id.
+    SpecError
+        If the reproduction file cannot be understood.
+
+    Examples
+    --------
+    >>> result = reproduce("fluckiger2018-r-as-d")
+    >>> row = result.comparisons[0]
+    >>> print(row.published, row.recomputed_text, row.verdict)
+    0.579 0.5788 match
+    """
+    known = _checks.known_name("reproduction", id, names())
+    path = data_folder() / "reproductions" / f"{known}.toml"
+    spec = read_spec(path, KINDS)
+    dataset = _dataset_of(spec, path.name)
+    references = datasets.references()
+    if spec.citation and spec.citation not in references:
+        raise SpecError(f"{path.name} cites {spec.citation!r}, which is not in references.toml")
+    short = references[spec.citation].short if spec.citation else ""
+    comparisons: list[Comparison] = []
+    fits = []
+    for analysis in spec.analyses:
+        outcome = resolve(analysis, dataset)
+        if outcome.fit is not None:
+            fits.append((analysis.id, outcome.fit))
+        comparisons += [_compare(spec, analysis, outcome, published, short) for published in analysis.published]
+    return Reproduction(
+        id=spec.id,
+        title=spec.title,
+        source=references[spec.citation].reference if spec.citation else "",
+        comparisons=tuple(comparisons),
+        fits=tuple(fits),
+        dataset=dataset,
+    )
+
+
+def _dataset_of(spec: Spec, where: str) -> Dataset:
+    if spec.dataset not in datasets.names():
+        raise SpecError(f"{where}: unknown data set {spec.dataset!r}; known: {_checks.listed(datasets.names())}")
+    dataset = datasets.load(spec.dataset, as_printed=spec.as_printed)
+    shipped = dataset.provenance.version
+    if spec.dataset_version != shipped:
+        raise SpecError(f"{where} was written for version {spec.dataset_version} of {spec.dataset}, not {shipped}")
+    return dataset
+
+
+def _compare(spec: Spec, analysis: Analysis, outcome: Outcome, published: Published, short: str) -> Comparison:
+    key = (published.quantity, published.scale)
+    if key not in outcome.recomputed:
+        known = ", ".join(f"{name} (scale {scale!r})" if scale else name for name, scale in outcome.recomputed)
+        raise SpecError(
+            f"{spec.id}, analysis {analysis.id!r}: no quantity {published.quantity!r} with scale {published.scale!r}; "
+            f"this analysis gives {known}"
+        )
+    found = outcome.recomputed[key]
+    reach = published.tolerance * (1.0 + _ROUNDING)
+    matches = found.low - reach <= published.number <= found.high + reach
+    return Comparison(
+        finding=spec.id,
+        title=spec.title,
+        source=outcome.source or short,
+        locator=published.locator,
+        analysis=analysis.id,
+        quantity=published.quantity,
+        scale=published.scale,
+        label=found.label,
+        published=published.value,
+        recomputed=found.value,
+        difference=found.value - published.number,
+        verdict=_verdict(matches, published),
+        why=published.reason,
+        how=outcome.how,
+        detail=outcome.detail,
+    )
+
+
+def _verdict(matches: bool, published: Published) -> Verdict:
+    if matches:
+        return "match" if published.expect == "match" else "SURPRISE: matches"
+    return "differs as explained" if published.expect == "differs" else "SURPRISE: differs"
