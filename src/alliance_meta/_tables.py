@@ -10,7 +10,7 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
-__all__ = ["SummaryTable", "apa", "number", "p_value"]
+__all__ = ["SummaryTable", "apa", "number", "p_value", "small"]
 
 TEXT_WIDTH = 100
 _NARROWEST_LAST_COLUMN = 30
@@ -18,24 +18,26 @@ _MINUS = "\u2212"
 
 
 def number(value: float, decimals: int = 3, *, signed: bool = False) -> str:
-    """Write a number with a true minus sign; NaN becomes a dash."""
+    """Write a number with fixed decimals and a true minus sign; NaN becomes a dash, and 0 has no sign."""
     if isnan(value):
         return "–"
     if not isfinite(value):
         return f"{_MINUS if value < 0 else ''}∞"
-    text = f"{abs(value):.{decimals}f}"
-    if abs(value) >= 1e6 or (value != 0.0 and float(text) == 0.0):
-        text = f"{abs(value):.{max(decimals - 1, 1)}e}"
-    negative = value < 0.0 and float(text) != 0.0
-    return f"{_MINUS if negative else '+' if signed else ''}{text}"
+    text = f"{abs(value):.{decimals}e}" if abs(value) >= 1e9 else f"{abs(value):.{decimals}f}"
+    if float(text) == 0.0:
+        return text
+    return f"{_MINUS if value < 0.0 else '+' if signed else ''}{text}"
+
+
+def small(value: float) -> str:
+    """Write a variance, whose unit may be tiny: four decimals, or two digits and a power of ten."""
+    return f"{value:.1e}" if 0.0 < value < 0.00005 else number(value, 4)
 
 
 def apa(value: float, decimals: int = 2, *, bounded: bool = False) -> str:
     """Write a number as APA style asks: no zero before the point where it cannot exceed 1."""
     text = number(value, decimals)
-    if bounded and "e" not in text:
-        text = text.replace("0.", ".", 1) if text.lstrip(_MINUS).startswith("0.") else text
-    return text
+    return text.replace("0.", ".", 1) if bounded and text.lstrip(_MINUS).startswith("0.") else text
 
 
 def p_value(value: float) -> str:

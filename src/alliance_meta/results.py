@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, apa, number, p_value
+from alliance_meta._tables import SummaryTable, apa, number, p_value, small
 from alliance_meta.effects import EffectSizes
 from alliance_meta.stats import heterogeneity
 from alliance_meta.stats.inference import critical_value
@@ -21,6 +21,7 @@ __all__ = [
     "QUANTITIES",
     "TAU2_METHODS",
     "TESTS",
+    "TEST_NAMES",
     "DisplayScale",
     "Interval",
     "PoolSettings",
@@ -44,6 +45,12 @@ TESTS: dict[TestMethod, str] = {
     "t": "the t distribution",
     "knapp-hartung": "the Knapp-Hartung method",
     "knapp-hartung-adhoc": "the Knapp-Hartung method with the ad hoc correction",
+}
+TEST_NAMES: dict[TestMethod, str] = {
+    "z": "z test",
+    "t": "t test",
+    "knapp-hartung": "Knapp–Hartung test",
+    "knapp-hartung-adhoc": "Knapp–Hartung test with ad hoc correction",
 }
 PREDICTION_METHODS: dict[PredictionMethod, str] = {
     "t(k-2)": "t distribution with k - 2 degrees of freedom",
@@ -368,12 +375,6 @@ def _summary(fit: PooledEffect) -> SummaryTable:
 
 
 _APA_ESTIMATORS = {"REML": "restricted maximum likelihood", "DL": "DerSimonian–Laird estimator", "EE": ""}
-_APA_TESTS = {
-    "z": "",
-    "t": "t test",
-    "knapp-hartung": "Knapp–Hartung test",
-    "knapp-hartung-adhoc": "Knapp–Hartung test with ad hoc correction",
-}
 
 
 def _apa_sentence(fit: PooledEffect, level: float) -> str:
@@ -384,7 +385,7 @@ def _apa_sentence(fit: PooledEffect, level: float) -> str:
         return apa(value, 2, bounded=own.bounded)
 
     model = "An equal-effects" if settings.tau2_method == "EE" else "A random-effects"
-    methods = ", ".join(filter(None, (_APA_ESTIMATORS[settings.tau2_method], _APA_TESTS[settings.test])))
+    methods = ", ".join(filter(None, (_APA_ESTIMATORS[settings.tau2_method], TEST_NAMES[settings.test])))
     statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
     sentence = (
         f"{model} meta-analysis{f' ({methods})' if methods else ''} of k = {fit.k} "

@@ -16,8 +16,9 @@ from alliance_meta.effects import effect_sizes
 from alliance_meta.errors import SpecError
 from alliance_meta.pooling import pool
 from alliance_meta.reproductions._spec import Analysis, half_unit
-from alliance_meta.results import QUANTITIES, PooledEffect
+from alliance_meta.results import QUANTITIES, TEST_NAMES, PooledEffect
 from alliance_meta.stats import conversions
+from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.inference import critical_value
 
 __all__ = ["KINDS", "Outcome", "Recomputed", "resolve"]
@@ -95,11 +96,11 @@ def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
         recomputed[name, own.scale] = _exactly(analysed[name], label.format(own.scale))
         if name in _SHOWN:
             recomputed[name, own.display_scale] = _exactly(shown[name], label.format(own.display_scale))
-    how = f"{own.label}, {fit.settings.tau2_method}, {fit.settings.test} test"
+    how = f"{own.label}, {fit.settings.tau2_method}, {TEST_NAMES[fit.settings.test]}"
     return Outcome(recomputed=recomputed, how=how, fit=fit)
 
 
-_CONVERSIONS: dict[str, tuple[Callable[[float], object], str, str, str]] = {
+_CONVERSIONS: dict[str, tuple[Callable[[float], FloatArray], str, str, str]] = {
     "r_to_d": (conversions.r_to_d, "r", "d", "d = 2r / √(1 − r²)"),
     "r_to_variance_share": (conversions.r_to_variance_share, "r", "variance_share", "share of variance = r²"),
 }
@@ -113,11 +114,17 @@ def _convert(analysis: Analysis, dataset: Dataset) -> Outcome:
         raise SpecError(f"{name} converts {from_metric!r}, but row {row!r} is a {dataset.cell(row, 'metric')!r}")
     printed = dataset.cell(row, "estimate")
     value, slack = float(printed), half_unit(printed)
-    ends = sorted(float(np.float64(convert(end))) for end in (value - slack, value + slack))
+    ends = sorted(float(convert(end)) for end in (value - slack, value + slack))
     text = apa(value, len(printed.partition(".")[2]), bounded=True)
     label = f"{from_metric} = {text} as {to_metric.replace('_', ' ')}"
-    found = Recomputed(float(np.float64(convert(value))), ends[0], ends[1], label)
-    return Outcome(recomputed={("estimate", to_metric): found}, how=formula, source=dataset.cell(row, "label"))
+    found = Recomputed(float(convert(value)), ends[0], ends[1], label)
+    low, high = (apa(end, 3, bounded=to_metric != "d") for end in ends)
+    return Outcome(
+        recomputed={("estimate", to_metric): found},
+        how=formula,
+        detail=f"the rounding of {from_metric} allows {low} to {high}",
+        source=dataset.cell(row, "label"),
+    )
 
 
 _AXES: dict[str, tuple[tuple[str, Scale, Scale], ...]] = {
@@ -170,7 +177,8 @@ def _interval(analysis: Analysis, dataset: Dataset) -> Outcome:
 def _about(dataset: Dataset, row: str) -> str:
     parts = [dataset.cell(row, column) for column in ("construct", "related_to", "level_of")]
     construct, related, level_of = parts
-    return f"{construct} × {related}{f' ({level_of})' if level_of else ''}"
+    part = f" ({level_of.replace('=', ': ')})" if level_of else ""
+    return f"{construct} × {related}{part}"
 
 
 def _symmetry(printed: list[str], level: float, axis: tuple[str, Scale, Scale], label: str) -> _Symmetry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -75,18 +75,24 @@ class Comparison:
         return self.verdict.startswith("SURPRISE")
 
     @property
+    def published_text(self) -> str:
+        """The published number as printed, with a true minus sign."""
+        return self.published.replace("-", "\u2212")
+
+    @property
     def recomputed_text(self) -> str:
         """The recomputed number with one decimal more than was printed."""
-        return number(self.recomputed, self._decimals + 1 if self._decimals else 0)
+        return number(round(self.recomputed, self._decimals), self._decimals)
 
     @property
     def difference_text(self) -> str:
         """The difference with as many decimals as the recomputed number."""
-        return number(self.difference, self._decimals + 1 if self._decimals else 0, signed=True)
+        return number(round(self.difference, self._decimals), self._decimals, signed=True)
 
     @property
     def _decimals(self) -> int:
-        return len(self.published.partition(".")[2])
+        printed = len(self.published.partition(".")[2])
+        return printed + 1 if printed else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +108,8 @@ class Reproduction:
     fits : tuple of (str, PooledEffect)
         The fits from study-level data, with the ids of their analyses.
     dataset : Dataset
+    as_printed : bool
+        Whether the data set's deviations were undone.
     """
 
     id: str
@@ -110,22 +118,20 @@ class Reproduction:
     comparisons: tuple[Comparison, ...]
     fits: tuple[tuple[str, PooledEffect], ...]
     dataset: Dataset
+    as_printed: bool
 
     @property
     def surprises(self) -> int:
         """Number of verdicts that are not the expected ones."""
         return sum(comparison.surprise for comparison in self.comparisons)
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row a published number: what was printed, what comes out, the verdict and why."""
-        columns = ("finding", "title", "source", "locator", "analysis", "quantity", "scale", "published")
-        more = ("recomputed", "difference", "verdict", "why", "how", "detail")
-        return pd.DataFrame([{name: getattr(row, name) for name in columns + more} for row in self.comparisons])
-
     def to_records(self) -> list[dict[str, Any]]:
-        """The rows of `to_frame()` as plain dictionaries, for JSON."""
-        records: list[dict[str, Any]] = self.to_frame().to_dict("records")
-        return records
+        """One plain dictionary a published number: what was printed, what comes out, the verdict and why."""
+        return [asdict(row) for row in self.comparisons]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows of `to_records()` as a table."""
+        return pd.DataFrame(self.to_records())
 
     def __repr__(self) -> str:
         state = f"{self.surprises} surprises" if self.surprises else "as expected"
@@ -139,7 +145,7 @@ class Reproduction:
 
     def _summary(self) -> SummaryTable:
         rows = [
-            (row.label, row.published, row.recomputed_text, row.difference_text, row.verdict)
+            (row.label, row.published_text, row.recomputed_text, row.difference_text, row.verdict)
             for row in self.comparisons
         ]
         reasons = dict.fromkeys(row.why for row in self.comparisons if row.why)
@@ -213,6 +219,7 @@ def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
         comparisons=tuple(comparisons),
         fits=tuple(fits),
         dataset=dataset,
+        as_printed=spec.as_printed,
     )
 
 

@@ -163,7 +163,7 @@ def _analysis(body: object, kinds: dict[str, tuple[str, ...]], where: str) -> An
     options = _checks.closed_table(
         table["model"],
         f"model of {where}",
-        required={"kind": str, **{option: str for option in kinds[kind]}},
+        required={"kind": str, **dict.fromkeys(kinds[kind], str)},
         error=SpecError,
     )
     effect_size = _checks.closed_table(
