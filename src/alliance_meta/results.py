@@ -356,8 +356,8 @@ def _summary(fit: PooledEffect) -> SummaryTable:
     rows += [
         (
             "Heterogeneity tau²",
-            number(fit.tau2, 4),
-            f"95% CI [{number(tau2.low, 4)}, {number(tau2.high, 4)}]",
+            small(fit.tau2),
+            f"95% CI [{small(tau2.low)}, {small(tau2.high)}]",
         ),
         ("  I² from tau², from Q", f"{number(fit.i2, 1)}%", f"{number(fit.i2_q, 1)}%"),
         ("  H² from tau², from Q", number(fit.h2, 2), number(fit.h2_q, 2)),

@@ -40,8 +40,8 @@ def forest_rows(fit: PooledEffect, *, level: float = 0.95, order: Order = "given
     >>> import alliance_meta as am
     >>> fit = am.pool(am.effect_sizes(am.datasets.load("kolden2011")))
     >>> print(forest_rows(fit)[["kind", "label", "text"]].tail(2).to_string(index=False, header=False))
-       summary        Pooled effect (k = 16)  .25 [.11, .38]
-    prediction True effect of a new study       [−.25, .64]
+       summary     Pooled effect (k = 16) .25 [.11, .38]
+    prediction True effect of a new study    [−.25, .64]
     """
     effects = fit.effects
     order = _checks.known_name("order", order, ("given", "effect", "precision"))

@@ -59,7 +59,7 @@ def cochran_q(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.Array
     --------
     >>> q = cochran_q([0.1, 0.3, 0.9], [0.02, 0.03, 0.05])
     >>> print(f"Q({q.q_df:.0f}) = {q.q_statistic:.2f}, p = {q.q_p_value:.3f}")
-    Q(2) = 9.29, p = 0.010
+    Q(2) = 9.16, p = 0.010
     """
     common = weighted_mean(effect, variance, include=include)
     df = common.k - 1.0
@@ -87,7 +87,7 @@ def inconsistency_from_q(cochran: Cochran) -> Inconsistency:
     --------
     >>> inconsistency = inconsistency_from_q(cochran_q([0.1, 0.3, 0.9], [0.02, 0.03, 0.05]))
     >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
-    I2 = 78.5%, H2 = 4.64
+    I2 = 78.2%, H2 = 4.58
     """
     q, df = cochran.q_statistic, cochran.q_df
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -123,7 +123,7 @@ def inconsistency_from_tau2(
     --------
     >>> inconsistency = inconsistency_from_tau2(0.1, [0.02, 0.03, 0.05])
     >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
-    I2 = 75.6%, H2 = 4.10
+    I2 = 76.3%, H2 = 4.23
     """
     _, v, used = batch(0.0, variance, include)
     tau2 = np.asarray(tau2, dtype=float)
@@ -162,7 +162,7 @@ def q_profile_interval(
     --------
     >>> low, high = q_profile_interval([0.1, 0.3, 0.9], [0.02, 0.03, 0.05])
     >>> print(f"[{low:.3f}, {high:.2f}]")
-    [0.012, 6.67]
+    [0.009, 6.81]
     """
     y, v, used = batch(effect, variance, include)
     count = used.sum(axis=-1)

@@ -52,7 +52,7 @@ def tau2_dl(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLi
     Examples
     --------
     >>> print(tau2_dl([0.1, 0.3, 0.9], [0.02, 0.03, 0.05]).estimate.round(4))
-    0.1271
+    0.111
     """
     y, v, used = batch(effect, variance, include)
     common = weighted_mean(y, v, include=used)
@@ -87,7 +87,7 @@ def tau2_reml(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.Array
     Examples
     --------
     >>> print(tau2_reml([0.1, 0.3, 0.9], [0.02, 0.03, 0.05]).estimate.round(4))
-    0.1379
+    0.1281
     """
     y, v, used = batch(effect, variance, include)
     shape = y.shape[:-1]
