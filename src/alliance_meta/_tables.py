@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from math import isfinite, isnan
 from textwrap import wrap
 
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 __all__ = ["SummaryTable", "apa", "number", "p_value", "small"]
 
 TEXT_WIDTH = 100
+_NARROWEST_FIRST_COLUMN = 36
 _NARROWEST_LAST_COLUMN = 30
 _MINUS = "\u2212"
 
@@ -70,26 +72,30 @@ class SummaryTable:
     notes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        """Aligned plain text, at most `TEXT_WIDTH` wide where the last column can be wrapped to fit."""
+        """Aligned plain text; the first and the last column are wrapped where it would exceed `TEXT_WIDTH`."""
         lines = [self.header, *self.rows]
         widths = [max(cell_len(line[i]) for line in lines) for i in range(len(self.header))]
-        taken = sum(widths[:-1]) + 2 * (len(widths) - 1)
-        widths[-1] = min(widths[-1], max(TEXT_WIDTH - taken, _NARROWEST_LAST_COLUMN))
+        gaps = 2 * (len(widths) - 1)
+        for i, narrowest in ((0, _NARROWEST_FIRST_COLUMN), (-1, _NARROWEST_LAST_COLUMN)):
+            excess = max(sum(widths) + gaps - TEXT_WIDTH, 0)
+            widths[i] = max(widths[i] - excess, min(widths[i], narrowest))
         header, *body = [self._text_lines(line, widths) for line in lines]
-        rule = "─" * (taken + widths[-1])
-        notes = [line for note in self.notes for line in wrap(f"Note: {note}", TEXT_WIDTH)]
+        rule = "─" * (sum(widths) + gaps)
+        notes = [line for note in self.notes for line in wrap(note, TEXT_WIDTH)]
         top = [self.title, rule, *header, rule] if any(self.header) else [self.title, rule]
         return "\n".join([*top, *(line for lines in body for line in lines), rule, *notes])
 
     def _text_lines(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-        last = wrap(cells[-1], widths[-1]) if cell_len(cells[-1]) > widths[-1] else [cells[-1]]
-        blank = [""] * (len(cells) - 1)
-        return [self._text_line([*(cells[:-1] if i == 0 else blank), part], widths) for i, part in enumerate(last)]
+        """One row as lines: each cell that is too wide continues below."""
+        parts = [
+            wrap(cell, width) if cell_len(cell) > width else [cell] for cell, width in zip(cells, widths, strict=True)
+        ]
+        return [self._text_line(line, widths) for line in zip_longest(*parts, fillvalue="")]
 
     def _text_line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
         padded = []
         for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-            gap = " " * (width - cell_len(cell))
+            gap = " " * max(width - cell_len(cell), 0)
             padded.append(gap + cell if i in self.right else cell + gap)
         return "  ".join(padded).rstrip()
 
@@ -98,7 +104,8 @@ class SummaryTable:
 
         def line(cells: Sequence[str], tag: str) -> str:
             styled = (
-                f'<{tag} style="text-align:{"right" if i in self.right else "left"}">{escape(cell)}</{tag}>'
+                f'<{tag} style="text-align:{"right" if i in self.right else "left"};padding:2px 12px 2px '
+                f'{"16px" if cell.startswith("  ") else "0"}">{escape(cell.strip())}</{tag}>'
                 for i, cell in enumerate(cells)
             )
             return f"<tr>{''.join(styled)}</tr>"

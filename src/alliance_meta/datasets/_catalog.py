@@ -68,8 +68,9 @@ class Dataset(StudyTable):
         return f"{self.table.to_string(max_rows=40, max_colwidth=40)}\n\n{self.provenance}"
 
     def _repr_html_(self) -> str:
-        table = self.table.to_html(max_rows=40, border=0, na_rep="")
-        return f"{self.provenance._repr_html_()}{table}"
+        shown = self.table.astype(object).where(self.table.notna(), "")
+        table = shown.to_html(max_rows=40, border=0, index=False, justify="left")
+        return f'{self.provenance._repr_html_()}<div style="overflow-x:auto">{table}</div>'
 
 
 def names() -> list[str]:

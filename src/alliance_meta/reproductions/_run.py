@@ -145,16 +145,25 @@ class Reproduction:
 
     def _summary(self) -> SummaryTable:
         rows = [
-            (row.label, row.published_text, row.recomputed_text, row.difference_text, row.verdict)
+            (
+                row.label if self.source else f"{row.source}: {row.label}",
+                row.published_text,
+                row.recomputed_text,
+                row.difference_text,
+                row.verdict,
+                row.detail,
+            )
             for row in self.comparisons
         ]
-        reasons = dict.fromkeys(row.why for row in self.comparisons if row.why)
-        methods = dict.fromkeys(row.how for row in self.comparisons)
+        header = ("quantity", "published", "recomputed", "difference", "verdict", "what else the numbers say")
+        kept = len(header) if any(row.detail for row in self.comparisons) else len(header) - 1
+        methods = dict.fromkeys(f"Method: {row.how}" for row in self.comparisons)
+        reasons = dict.fromkeys(f"Why: {row.why}" for row in self.comparisons if row.why)
         caveat = (self.dataset.caveat,) if self.dataset.caveat else ()
         return SummaryTable(
-            title=f"{self.title}: {self.source or 'each row its own publication'}",
-            header=("quantity", "published", "recomputed", "difference", "verdict"),
-            rows=tuple(rows),
+            title=f"{self.title}{f': {self.comparisons[0].source}' if self.source else ''}",
+            header=header[:kept],
+            rows=tuple(row[:kept] for row in rows),
             right=frozenset({1, 2, 3}),
             notes=(*methods, *reasons, *caveat),
         )
