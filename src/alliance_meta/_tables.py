@@ -73,7 +73,7 @@ class SummaryTable:
 
     def to_text(self) -> str:
         """Aligned plain text; the first and the last column are wrapped where it would exceed `TEXT_WIDTH`."""
-        lines = [self.header, *self.rows]
+        lines = [[cell.replace("\n", " ") for cell in line] for line in (self.header, *self.rows)]
         widths = [max(cell_len(line[i]) for line in lines) for i in range(len(self.header))]
         gaps = 2 * (len(widths) - 1)
         for i, narrowest in ((0, _NARROWEST_FIRST_COLUMN), (-1, _NARROWEST_LAST_COLUMN)):

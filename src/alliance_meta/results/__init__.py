@@ -1,0 +1,28 @@
+"""The frozen results, and the words they print."""
+
+from alliance_meta.results._pooled import DisplayScale, Interval, PooledEffect, PoolSettings
+from alliance_meta.results._vocabulary import (
+    PREDICTION_METHODS,
+    QUANTITIES,
+    TAU2_METHODS,
+    TEST_NAMES,
+    TESTS,
+    PredictionMethod,
+    Tau2Method,
+    TestMethod,
+)
+
+__all__ = [
+    "PREDICTION_METHODS",
+    "QUANTITIES",
+    "TAU2_METHODS",
+    "TESTS",
+    "TEST_NAMES",
+    "DisplayScale",
+    "Interval",
+    "PoolSettings",
+    "PooledEffect",
+    "PredictionMethod",
+    "Tau2Method",
+    "TestMethod",
+]

@@ -1,0 +1,128 @@
+"""What a pooled effect prints: its table, its sentence, and the R code that repeats it."""
+
+from __future__ import annotations
+
+from math import isinf, isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alliance_meta._tables import SummaryTable, apa, number, p_value, small
+from alliance_meta.results._vocabulary import TAU2_METHODS, TEST_NAMES, TESTS
+
+if TYPE_CHECKING:
+    from alliance_meta.results._pooled import PooledEffect
+
+__all__ = ["apa_sentence", "r_code", "summary_table"]
+
+_METAFOR_TESTS = {"z": "z", "t": "t", "knapp-hartung": "knha", "knapp-hartung-adhoc": "adhoc"}
+_APA_ESTIMATORS = {"REML": "restricted maximum likelihood", "DL": "DerSimonian–Laird estimator", "EE": ""}
+
+
+def _studies_text(fit: PooledEffect) -> str:
+    people = "" if isnan(fit.n) else f" (N = {fit.n:,.0f})"
+    return f"{fit.k} {'study' if fit.k == 1 else 'effects'}{people}"
+
+
+def summary_table(fit: PooledEffect) -> SummaryTable:
+    own, shown, settings = fit.effects.measure, fit.on_display_scale(), fit.settings
+    model = "Equal-effects" if settings.tau2_method == "EE" else "Random-effects"
+    statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
+    tau2 = fit.tau2_interval()
+    rows = [
+        (
+            own.display_label,
+            number(shown.estimate),
+            f"95% CI [{number(shown.ci_low)}, {number(shown.ci_high)}]",
+        ),
+        ("  true effect of a new study", "", f"95% PI [{number(shown.pi_low)}, {number(shown.pi_high)}]"),
+        ("  test of no effect", f"{statistic} = {number(fit.statistic, 2)}", f"p {p_value(fit.p_value)}"),
+    ]
+    if own.scale != own.display_scale:
+        low, high = fit.confidence_interval()
+        rows.insert(1, (f"  {own.label}", number(fit.estimate), f"95% CI [{number(low)}, {number(high)}]"))
+    rows += [
+        (
+            "Heterogeneity tau²",
+            small(fit.tau2),
+            f"95% CI [{small(tau2.low)}, {small(tau2.high)}]",
+        ),
+        ("  I² from tau², from Q", f"{number(fit.i2, 1)}%", f"{number(fit.i2_q, 1)}%"),
+        ("  H² from tau², from Q", number(fit.h2, 2), number(fit.h2_q, 2)),
+        (f"  Q({fit.q_df:.0f})", number(fit.q_statistic, 2), f"p {p_value(fit.q_p_value)}"),
+    ]
+    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; mean tested by {TESTS[settings.test]}"
+    caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
+    return SummaryTable(
+        title=f"{model} meta-analysis of {_studies_text(fit)}",
+        header=("", "estimate", "interval or test"),
+        rows=tuple(rows),
+        right=frozenset({1}),
+        notes=(how, *fit.notes, *fit.effects.notes, *caveat),
+    )
+
+
+def apa_sentence(fit: PooledEffect, level: float) -> str:
+    own, shown, settings = fit.effects.measure, fit.on_display_scale(level), fit.settings
+    percent = f"{100 * level:g}%"
+
+    def effect(value: float) -> str:
+        return apa(value, 2, bounded=own.bounded)
+
+    model = "An equal-effects" if settings.tau2_method == "EE" else "A random-effects"
+    methods = ", ".join(filter(None, (_APA_ESTIMATORS[settings.tau2_method], TEST_NAMES[settings.test])))
+    statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
+    sentence = (
+        f"{model} meta-analysis{f' ({methods})' if methods else ''} of k = {fit.k} "
+        f"{'effect' if fit.k == 1 else 'effects'}{'' if isnan(fit.n) else f' (N = {fit.n:,.0f})'} gave a pooled "
+        f"{shown.scale} = {effect(shown.estimate)}, {percent} CI [{effect(shown.ci_low)}, {effect(shown.ci_high)}]"
+    )
+    if not isnan(fit.p_value):
+        sentence += f", {statistic} = {apa(fit.statistic)}, p {p_value(fit.p_value)}"
+    if fit.k == 1:
+        return f"{sentence}; heterogeneity cannot be estimated from one study."
+    if not isnan(shown.pi_low) and settings.tau2_method != "EE":
+        sentence += (
+            f"; true effects of comparable studies are expected between {effect(shown.pi_low)} and "
+            f"{effect(shown.pi_high)} ({percent} prediction interval)"
+        )
+    low, high = fit.tau2_interval(level)
+    tau2 = (
+        f"τ² = {apa(fit.tau2, 3)}, {percent} CI [{apa(low, 3)}, {apa(high, 3)}], "
+        if settings.tau2_method != "EE"
+        else ""
+    )
+    return (
+        f"{sentence}. Heterogeneity: Q({fit.q_df:.0f}) = {apa(fit.q_statistic)}, p {p_value(fit.q_p_value)}, "
+        f"{tau2}I² = {apa(fit.i2, 0)}%." + (f" ({fit.effects.caveat})" if fit.effects.caveat else "")
+    )
+
+
+def r_code(fit: PooledEffect) -> str:
+    def vector(values: np.ndarray) -> str:
+        return f"c({', '.join(repr(float(value)) for value in values)})"
+
+    settings, effects = fit.settings, fit.effects
+    labels = ", ".join(_r_string(label) for label in effects.labels)
+    control = ", control = list(threshold = 1e-12, maxiter = 1000)" if settings.tau2_method == "REML" else ""
+    lines = [
+        "library(metafor)",
+        *([f"# {effects.caveat}"] if effects.caveat else []),
+        f"# {effects.measure.label}",
+        f"yi <- {vector(effects.effect)}",
+        f"vi <- {vector(effects.variance)}",
+        f"slab <- c({labels})",
+        f'fit <- rma(yi, vi, method = "{settings.tau2_method}", test = "{_METAFOR_TESTS[settings.test]}", '
+        f"slab = slab{control})",
+        "print(fit, digits = 6)",
+    ]
+    if fit.k > 1 and settings.tau2_method != "EE":
+        lines.append("print(confint(fit, control = list(tol = 1e-13)), digits = 6)")
+    if effects.measure.code == "ZCOR":
+        lines.append("print(predict(fit, transf = transf.ztor), digits = 6)")
+    return "\n".join(lines) + "\n"
+
+
+def _r_string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'

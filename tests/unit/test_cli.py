@@ -1,0 +1,109 @@
+"""The command line: what it prints, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import alliance_meta
+from alliance_meta import reproductions
+from alliance_meta.cli import main
+
+ALL = 92  # published numbers in the shipped reproductions
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "alliance_meta", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_reproduce_everything(tmp_path: Path) -> None:
+    done = run("reproduce", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{ALL} published numbers" in done.stdout
+    assert "0 surprises" in done.stdout
+    assert "Congruence/genuineness and outcome" in done.stdout
+    assert "Why: No usual method gives all three printed numbers" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert (tmp_path / "alliance-meta-report" / "index.html").stat().st_size > 100_000
+
+
+def test_chosen_findings_and_folder(tmp_path: Path) -> None:
+    done = run("reproduce", "kolden2011-congruence", "--output", "here", "--quiet", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    page = (tmp_path / "here" / "index.html").read_text(encoding="utf-8")
+    assert "kolden2011-congruence" in page
+    assert "munder2012" not in page
+
+
+def test_json(tmp_path: Path) -> None:
+    done = run("reproduce", "--json", folder=tmp_path)
+    records = json.loads(done.stdout)
+    assert len(records) == ALL
+    kolden = [record for record in records if record["finding"] == "kolden2011-congruence"]
+    assert [record["published"] for record in kolden] == ["0.24", "0.12", "0.36", "16", "863"]
+    assert {"title", "source", "recomputed", "difference", "verdict", "why"} <= kolden[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reproduce", "kolden"], "unknown reproduction 'kolden'"),
+        (["reproduce", "--outputt", "x"], "No such option"),
+        (["reproduce", "--output", "taken"], "cannot be used as output folder"),
+        (["reproduce", "--output", "mine"], "was not written by alliance_meta, so it is left alone"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_usage_and_data_errors_end_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "index.html").write_text("<html>mine</html>", encoding="utf-8")
+    done = run(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "mine" / "index.html").read_text(encoding="utf-8") == "<html>mine</html>"
+
+
+def test_a_surprise_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def surprising(name: str) -> reproductions.Reproduction:
+        result = real(name)
+        first = reproductions.Comparison(**{**result.to_records()[0], "verdict": "SURPRISE: differs"})
+        return reproductions.Reproduction(
+            id=result.id,
+            title=result.title,
+            source=result.source,
+            comparisons=(first, *result.comparisons[1:]),
+            fits=result.fits,
+            dataset=result.dataset,
+            as_printed=result.as_printed,
+        )
+
+    real = reproductions.reproduce
+    monkeypatch.setattr(reproductions, "reproduce", surprising)
+    monkeypatch.setattr(sys, "argv", ["alliance-meta", "reproduce", "kolden2011-congruence", "-o", str(tmp_path)])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    shown = capsys.readouterr()
+    assert "1 surprise." in shown.out
+    assert "SURPRISE: differs: kolden2011-congruence, pooled r: published 0.24, recomputed 0.244" in shown.err
+    assert "1 surprise" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_datasets(tmp_path: Path) -> None:
+    done = run("datasets", folder=tmp_path)
+    assert done.returncode == 0
+    for name in alliance_meta.datasets.names():
+        assert name in done.stdout
+    assert "second-hand" in done.stdout
+
+
+def test_version(tmp_path: Path) -> None:
+    assert run("--version", folder=tmp_path).stdout == f"alliance-meta {alliance_meta.__version__}\n"
