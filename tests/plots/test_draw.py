@@ -34,6 +34,7 @@ NASTY = [
 @pytest.fixture(autouse=True)
 def _no_window() -> Iterator[None]:
     mpl.use("Agg")
+    plt.close("all")
     yield
     plt.close("all")
 
