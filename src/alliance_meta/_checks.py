@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,14 +36,14 @@ def _did_you_mean(name: object, choices: Collection[str]) -> str:
 def known_name(what: str, name: object, choices: Collection[Name]) -> Name:
     """Return `name` if it is one of `choices`, else raise `UnknownNameError` with the nearest choice."""
     for choice in choices:
-        if name == choice:
+        if isinstance(name, str) and name == choice:
             return choice
     raise UnknownNameError(f"unknown {what} {name!r}.{_did_you_mean(name, choices)} Known: {listed(choices)}.")
 
 
 def level(value: float) -> float:
     """Return a confidence level that lies strictly between 0 and 1."""
-    if not 0.0 < value < 1.0:
+    if not (isinstance(value, Real) and 0.0 < value < 1.0):
         raise InputError(f"level must lie between 0 and 1, such as 0.95 for a 95% interval; got {value!r}")
     return float(value)
 
@@ -99,17 +101,14 @@ def numbers(column: str, values: pd.Series[Any], *, allow_missing: bool = False)
     """
     cells = values.tolist()
     missing = values.isna().to_numpy(dtype=bool)
-    if values.dtype == bool:
-        refuse_rows(
-            column,
-            "must hold numbers, not true and false",
-            "Turn it into numbers first.",
-            ~missing,
-            cells,
-            values.index,
-        )
-    parsed = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    truth = np.array([isinstance(cell, bool | np.bool_) for cell in cells], dtype=bool)
+    problem = "must hold numbers, not true and false"
+    refuse_rows(column, problem, "Turn it into numbers first.", truth, cells, values.index)
     remedy = "Correct the cells, or leave those rows out before calling."
+    # Dates and complex numbers can be parsed, but are no numbers here.
+    strange = np.array([not isinstance(cell, Real | Decimal | str) for cell in cells], dtype=bool)
+    refuse_rows(column, "must hold numbers", remedy, strange & ~missing, cells, values.index)
+    parsed = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     refuse_rows(column, "must hold numbers", remedy, np.isnan(parsed) & ~missing, cells, values.index)
     if not allow_missing:
         remedy = f"Fill them in, or leave those rows out yourself: frame.dropna(subset=[{column!r}])."
@@ -159,7 +158,7 @@ def closed_table(
         raise error(f"{where} lacks {listed(absent)}")
     for key, value in table.items():
         expected = allowed[key]
-        if not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
+        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             names = expected.__name__ if isinstance(expected, type) else " or ".join(kind.__name__ for kind in expected)
             raise error(f"{where}: {key!r} must be of type {names}, not {type(value).__name__}")
     return dict(table)

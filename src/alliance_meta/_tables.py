@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
 from math import isfinite, isnan
-from textwrap import wrap
+from re import sub
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 __all__ = ["SummaryTable", "apa", "number", "p_value", "small"]
 
@@ -73,7 +73,7 @@ class SummaryTable:
 
     def to_text(self) -> str:
         """Aligned plain text; the first and the last column are wrapped where it would exceed `TEXT_WIDTH`."""
-        lines = [[cell.replace("\n", " ") for cell in line] for line in (self.header, *self.rows)]
+        lines = [[_one_line(cell) for cell in line] for line in (self.header, *self.rows)]
         widths = [max(cell_len(line[i]) for line in lines) for i in range(len(self.header))]
         gaps = 2 * (len(widths) - 1)
         for i, narrowest in ((0, _NARROWEST_FIRST_COLUMN), (-1, _NARROWEST_LAST_COLUMN)):
@@ -81,15 +81,14 @@ class SummaryTable:
             widths[i] = max(widths[i] - excess, min(widths[i], narrowest))
         header, *body = [self._text_lines(line, widths) for line in lines]
         rule = "─" * (sum(widths) + gaps)
-        notes = [line for note in self.notes for line in wrap(note, TEXT_WIDTH)]
-        top = [self.title, rule, *header, rule] if any(self.header) else [self.title, rule]
+        notes = [line for note in self.notes for line in _wrapped(note, TEXT_WIDTH)]
+        title = _wrapped(self.title, TEXT_WIDTH)
+        top = [*title, rule, *header, rule] if any(self.header) else [*title, rule]
         return "\n".join([*top, *(line for lines in body for line in lines), rule, *notes])
 
     def _text_lines(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
         """One row as lines: each cell that is too wide continues below."""
-        parts = [
-            wrap(cell, width) if cell_len(cell) > width else [cell] for cell, width in zip(cells, widths, strict=True)
-        ]
+        parts = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
         return [self._text_line(line, widths) for line in zip_longest(*parts, fillvalue="")]
 
     def _text_line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -128,5 +127,23 @@ class SummaryTable:
         return "\n".join([title, line(self.header), line(marks), *map(line, self.rows), *notes])
 
 
+def _one_line(text: str) -> str:
+    return sub(r"[\r\n]+", " ", text)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines no wider than a terminal's `width` cells, broken at spaces where that is possible."""
+    text = _one_line(text)
+    if cell_len(text) <= width:
+        return [text]
+    lines = [""]
+    for word in text.split():
+        for part in chop_cells(word, width):
+            longer = f"{lines[-1]} {part}" if lines[-1] else part
+            lines = [*lines[:-1], longer] if cell_len(longer) <= width else [*lines, part]
+    return lines
+
+
 def _markdown_cell(text: str) -> str:
-    return escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
+    escaped = sub(r"([\\|*_`])", r"\\\1", escape(_one_line(text), quote=False))
+    return escaped.replace("](", "]\\(")

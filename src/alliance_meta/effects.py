@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,8 @@ class EffectSizes:
         return self._frame.copy()
 
     def __repr__(self) -> str:
-        return f"<EffectSizes: {self.k} effects, measure {self.measure.code} ({self.measure.label})>"
+        caveat = f"; {self.caveat}" if self.caveat else ""
+        return f"<EffectSizes: {self.k} effects, measure {self.measure.code} ({self.measure.label}){caveat}>"
 
     def __str__(self) -> str:
         return self._summary().to_text()
@@ -88,7 +90,7 @@ class EffectSizes:
             for i, row in enumerate(self._frame.head(_ROWS_SHOWN).itertuples())
         ]
         more = self.k - len(rows)
-        hidden = (f"{more} more rows in .table",) if more else ()
+        hidden = (f"and {more} more: see .table",) if more else ()
         header = ("study", *back, own.scale, "std. error", "route")
         return SummaryTable(
             title=f"{self.k} effects: {own.label}",
@@ -188,7 +190,7 @@ def effect_sizes(
         n=_total_n(studies),
         notes=tuple(filter(None, notes)),
         caveat=studies.caveat,
-        _frame=_effect_frame(studies, y, v, route),
+        _frame=_effect_frame(record, studies, y, v, route),
     )
 
 
@@ -318,14 +320,15 @@ _ROUTES = {"COR": _cor, "ZCOR": _zcor, "SMD": _smd, "GEN": _gen}
 
 def _total_n(studies: StudyTable) -> float:
     """Sum of the sample sizes; NaN where a row has none."""
-    if studies.has("n"):
-        return float(pd.to_numeric(studies.column("n"), errors="coerce").sum(skipna=False))
-    if studies.has("n1") and studies.has("n2"):
-        return float((studies.numbers("n1") + studies.numbers("n2")).sum())
-    return float("nan")
+    roles = ("n",) if studies.has("n") else ("n1", "n2")
+    if not all(studies.has(role) for role in roles):
+        return float("nan")
+    columns = [pd.to_numeric(studies.column(role), errors="coerce") for role in roles]
+    total = float(sum(column.to_numpy(dtype=float, na_value=np.nan).sum() for column in columns))
+    return total if isfinite(total) else float("nan")
 
 
-def _effect_frame(studies: StudyTable, y: FloatArray, v: FloatArray, route: list[str]) -> pd.DataFrame:
+def _effect_frame(record: Measure, studies: StudyTable, y: FloatArray, v: FloatArray, route: list[str]) -> pd.DataFrame:
     frame = studies.frame
     study = _names(studies, "study", [f"Study {i + 1}" for i in range(len(y))])
     label = _names(studies, "label", study)
@@ -345,9 +348,20 @@ def _effect_frame(studies: StudyTable, y: FloatArray, v: FloatArray, route: list
         {"effect_id": ids, "study": study, "label": label, "effect": y, "variance": v, "route": route},
         index=frame.index,
     )
-    replaced = [name for name in _OWN_COLUMNS if studies.roles.get(name) == name]
-    clashing = {name: f"{name}_given" for name in _OWN_COLUMNS if name in frame.columns and name not in replaced}
-    return own.join(frame.drop(columns=replaced).rename(columns=clashing))
+    shown = {"effect_id", "study", "label"}.union(*record.inputs)
+    replaced = [name for name in _OWN_COLUMNS if studies.roles.get(name) == name and name in shown]
+    kept = frame.drop(columns=replaced)
+    return pd.concat(
+        [own, kept.rename(columns={name: _free_name(name, kept.columns) for name in _OWN_COLUMNS})], axis=1
+    )
+
+
+def _free_name(name: str, taken: pd.Index) -> str:
+    """What a given column is called beside the result of the same name."""
+    given = f"{name}_given"
+    while given in taken:
+        given += "_given"
+    return given
 
 
 def _names(studies: StudyTable, role: str, default: list[str]) -> list[str]:

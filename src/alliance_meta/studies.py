@@ -104,13 +104,17 @@ def read_studies(data: pd.DataFrame | StudyTable | None, **roles: str | npt.Arra
             f"data must be a pandas DataFrame or a data set, not {type(data).__name__}; "
             "turn it into a table first: pandas.DataFrame(...)"
         )
+    for one, other in (("variance", "std_error"), ("std_error", "variance")):
+        if one in said and other not in said:
+            known.pop(other, None)
     arrays = {role: value for role, value in said.items() if not isinstance(value, str)}
     for role, array in arrays.items():
         frame = _with_array(frame, role, array, first=data is None and role == next(iter(arrays)))
         known[role] = role
+    names = tuple(name for name in frame.columns if isinstance(name, str))
     for role, value in said.items():
         if isinstance(value, str):
-            known[role] = _checks.known_name(f"column for {role!r}", value, tuple(map(str, frame.columns)))
+            known[role] = _checks.known_name(f"column for {role!r}", value, names)
     if len(frame) == 0:
         raise InputError("the table of studies has no rows, so there is nothing to analyse")
     return StudyTable(_frame=frame, roles=known, caveat=caveat)
@@ -123,11 +127,20 @@ def _refuse_repeated_columns(frame: pd.DataFrame) -> None:
 
 
 def _with_array(frame: pd.DataFrame, role: str, value: Any, *, first: bool) -> pd.DataFrame:
-    if np.ndim(value) != 1:
+    try:
+        axes = np.ndim(value)
+    except ValueError:  # lists of unequal length
+        axes = 2
+    if axes != 1:
         raise InputError(f"{role} must be a column name or a one-dimensional array of numbers or names")
     series = value if isinstance(value, pd.Series) else pd.Series(list(value))
     if first:
         return series.rename(role).to_frame()
     if len(series) != len(frame):
         raise InputError(f"{role} has {len(series)} values, but the table has {len(frame)} rows")
+    if isinstance(value, pd.Series) and not value.index.equals(frame.index):
+        raise InputError(
+            f"{role} is a Series whose index is not the table's, so its rows cannot be told apart from another order; "
+            f"pass {role}=series.to_numpy() if they stand in the same order"
+        )
     return frame.assign(**{role: series.to_numpy()})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -187,12 +188,17 @@ def _read_cells(path: Path, provenance: Provenance) -> pd.DataFrame:
             f"{path} is not the file that dataset.toml describes: its sha256 is {digest}, expected "
             f"{provenance.sha256}. Restore the file, or raise the version and write the new hash."
         )
-    cells = pd.read_csv(BytesIO(raw), dtype=str, keep_default_na=False, encoding="utf-8")
+    try:
+        header, *rows = list(csv.reader(StringIO(raw.decode("utf-8"), newline=""), strict=True)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataFileError(f"{path} cannot be read: {error}") from error
     expected = [column.name for column in provenance.columns]
-    if list(cells.columns) != expected:
-        raise DataFileError(
-            f"{path} has columns {_checks.listed(list(cells.columns))}; expected {_checks.listed(expected)}"
-        )
+    if header != expected:
+        raise DataFileError(f"{path} has columns {_checks.listed(header)}; expected {_checks.listed(expected)}")
+    ragged = [row[0] if row else "an empty line" for row in rows if len(row) != len(header)]
+    if ragged:
+        raise DataFileError(f"{path}: {_checks.listed(ragged)} has not {len(header)} cells")
+    cells = pd.DataFrame(rows, columns=header, dtype=str)
     repeated = cells["effect_id"][cells["effect_id"].duplicated()].tolist()
     if repeated:
         raise DataFileError(f"{path}: effect_id {_checks.listed(repeated)} stands more than once")

@@ -184,6 +184,14 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
     )
     columns = tuple(_column(name, body, path) for name, body in table["columns"].items())
     revisions = [_revision(body, path) for body in table["revision"]]
+    if table["schema_version"] != 1:
+        raise DataFileError(f"{path}: schema_version {table['schema_version']} is not 1, the one this version reads")
+    roles = [column.role for column in columns if column.role]
+    for role in roles:
+        if roles.count(role) > 1:
+            raise DataFileError(f"{path}: role {role!r} is given to more than one column")
+    if "effect_id" not in table["columns"]:
+        raise DataFileError(f"{path} describes no column 'effect_id'")
     if table["id"] != path.parent.name:
         raise DataFileError(f"{path}: id {table['id']!r} must be the name of its folder")
     if table["kind"] not in KINDS:

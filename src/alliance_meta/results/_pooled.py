@@ -177,7 +177,8 @@ class PooledEffect:
         half = float(critical_value(level, df)) * float(np.sqrt(self.tau2 + self.std_error**2))
         note = ""
         if isnan(half):
-            note = f"a prediction interval by {method} needs more than {self.k} studies"
+            least = "2 studies" if method == "t(k-2)" else "1 study"
+            note = f"a prediction interval by {method} needs more than {least}"
         elif self.settings.tau2_method == "EE":
             note = "equal effects are assumed, so this is no wider than sampling error makes it"
         return Interval(low=self.estimate - half, high=self.estimate + half, level=level, kind="prediction", note=note)
@@ -261,7 +262,9 @@ class PooledEffect:
         shown = self.on_display_scale()
         interval = f"[{number(shown.ci_low, 3)}, {number(shown.ci_high, 3)}]"
         how = f"{self.settings.tau2_method}, {self.settings.test}"
-        return f"<PooledEffect: {shown.scale} = {number(shown.estimate, 3)}, 95% CI {interval}, k = {self.k} ({how})>"
+        caveat = f"; {self.effects.caveat}" if self.effects.caveat else ""
+        numbers = f"{shown.scale} = {number(shown.estimate, 3)}, 95% CI {interval}, k = {self.k} ({how})"
+        return f"<PooledEffect: {numbers}{caveat}>"
 
     def __str__(self) -> str:
         return _words.summary_table(self).to_text()

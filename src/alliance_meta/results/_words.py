@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isinf, isnan
+from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,41 +25,56 @@ def _studies_text(fit: PooledEffect) -> str:
 
 
 def summary_table(fit: PooledEffect) -> SummaryTable:
-    own, shown, settings = fit.effects.measure, fit.on_display_scale(), fit.settings
-    model = "Equal-effects" if settings.tau2_method == "EE" else "Random-effects"
-    statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
+    """The result as a table for people, at 95 %."""
+    settings = fit.settings
+    equal = settings.tau2_method == "EE"
     tau2 = fit.tau2_interval()
-    rows = [
-        (
-            own.display_label,
-            number(shown.estimate),
-            f"95% CI [{number(shown.ci_low)}, {number(shown.ci_high)}]",
-        ),
-        ("  true effect of a new study", "", f"95% PI [{number(shown.pi_low)}, {number(shown.pi_high)}]"),
-        ("  test of no effect", f"{statistic} = {number(fit.statistic, 2)}", f"p {p_value(fit.p_value)}"),
-    ]
+    caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
+    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; mean tested by {TESTS[settings.test]}"
+    unusual = (f"Interval of tau²: {tau2.note}",) if tau2.note and fit.k > 1 else ()
+    return SummaryTable(
+        title=f"{'Equal' if equal else 'Random'}-effects meta-analysis of {_studies_text(fit)}",
+        header=("", "estimate", "interval or test"),
+        rows=(*_effect_rows(fit), *_heterogeneity_rows(fit)),
+        right=frozenset({1}),
+        notes=(how, *fit.notes, *unusual, *fit.effects.notes, *caveat),
+    )
+
+
+def _effect_rows(fit: PooledEffect) -> list[tuple[str, str, str]]:
+    own, shown = fit.effects.measure, fit.on_display_scale()
+    rows = [(own.display_label, number(shown.estimate), _interval("CI", shown.ci_low, shown.ci_high))]
     if own.scale != own.display_scale:
-        low, high = fit.confidence_interval()
-        rows.insert(1, (f"  {own.label}", number(fit.estimate), f"95% CI [{number(low)}, {number(high)}]"))
-    rows += [
-        (
-            "Heterogeneity tau²",
-            small(fit.tau2),
-            f"95% CI [{small(tau2.low)}, {small(tau2.high)}]",
-        ),
+        rows.append((f"  {own.label}", number(fit.estimate), _interval("CI", *fit.confidence_interval())))
+    if fit.settings.tau2_method != "EE":
+        rows.append(("  true effect of a new study", "", _interval("PI", shown.pi_low, shown.pi_high)))
+    statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
+    test = (f"{statistic} = {number(fit.statistic, 2)}", f"p {p_value(fit.p_value)}")
+    return [*rows, ("  test of no effect", *(("–", "–") if isnan(fit.statistic) else test))]
+
+
+def _heterogeneity_rows(fit: PooledEffect) -> list[tuple[str, str, str]]:
+    q = (f"  Q({fit.q_df:.0f})", number(fit.q_statistic, 2), f"p {p_value(fit.q_p_value)}")
+    if fit.k == 1:
+        return [("Heterogeneity", "–", "one study")]
+    if fit.settings.tau2_method == "EE":
+        return [
+            ("Heterogeneity tau²", "0", "by assumption"),
+            ("  I² from Q", f"{number(fit.i2_q, 1)}%", ""),
+            ("  H² from Q", number(fit.h2_q, 2), ""),
+            q,
+        ]
+    tau2 = fit.tau2_interval()
+    return [
+        ("Heterogeneity tau²", small(fit.tau2), f"95% CI [{small(tau2.low)}, {small(tau2.high)}]"),
         ("  I² from tau², from Q", f"{number(fit.i2, 1)}%", f"{number(fit.i2_q, 1)}%"),
         ("  H² from tau², from Q", number(fit.h2, 2), number(fit.h2_q, 2)),
-        (f"  Q({fit.q_df:.0f})", number(fit.q_statistic, 2), f"p {p_value(fit.q_p_value)}"),
+        q,
     ]
-    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; mean tested by {TESTS[settings.test]}"
-    caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
-    return SummaryTable(
-        title=f"{model} meta-analysis of {_studies_text(fit)}",
-        header=("", "estimate", "interval or test"),
-        rows=tuple(rows),
-        right=frozenset({1}),
-        notes=(how, *fit.notes, *fit.effects.notes, *caveat),
-    )
+
+
+def _interval(kind: str, low: float, high: float) -> str:
+    return "–" if isnan(low) else f"95% {kind} [{number(low)}, {number(high)}]"
 
 
 def apa_sentence(fit: PooledEffect, level: float) -> str:
@@ -75,12 +90,15 @@ def apa_sentence(fit: PooledEffect, level: float) -> str:
     sentence = (
         f"{model} meta-analysis{f' ({methods})' if methods else ''} of k = {fit.k} "
         f"{'effect' if fit.k == 1 else 'effects'}{'' if isnan(fit.n) else f' (N = {fit.n:,.0f})'} gave a pooled "
-        f"{shown.scale} = {effect(shown.estimate)}, {percent} CI [{effect(shown.ci_low)}, {effect(shown.ci_high)}]"
+        f"{shown.scale} = {effect(shown.estimate)}"
     )
-    if not isnan(fit.p_value):
+    if not isnan(shown.ci_low):
+        sentence += f", {percent} CI [{effect(shown.ci_low)}, {effect(shown.ci_high)}]"
+    caveat = f" ({fit.effects.caveat})" if fit.effects.caveat else ""
+    if isfinite(fit.statistic):
         sentence += f", {statistic} = {apa(fit.statistic)}, p {p_value(fit.p_value)}"
     if fit.k == 1:
-        return f"{sentence}; heterogeneity cannot be estimated from one study."
+        return f"{sentence}; heterogeneity cannot be estimated from one study.{caveat}"
     if not isnan(shown.pi_low) and settings.tau2_method != "EE":
         sentence += (
             f"; true effects of comparable studies are expected between {effect(shown.pi_low)} and "
@@ -94,7 +112,7 @@ def apa_sentence(fit: PooledEffect, level: float) -> str:
     )
     return (
         f"{sentence}. Heterogeneity: Q({fit.q_df:.0f}) = {apa(fit.q_statistic)}, p {p_value(fit.q_p_value)}, "
-        f"{tau2}I² = {apa(fit.i2, 0)}%." + (f" ({fit.effects.caveat})" if fit.effects.caveat else "")
+        f"{tau2}I² = {apa(fit.i2, 0)}%.{caveat}"
     )
 
 
@@ -107,7 +125,7 @@ def r_code(fit: PooledEffect) -> str:
     control = ", control = list(threshold = 1e-12, maxiter = 1000)" if settings.tau2_method == "REML" else ""
     lines = [
         "library(metafor)",
-        *([f"# {effects.caveat}"] if effects.caveat else []),
+        *(f"# {line}" for line in effects.caveat.splitlines()),
         f"# {effects.measure.label}",
         f"yi <- {vector(effects.effect)}",
         f"vi <- {vector(effects.variance)}",

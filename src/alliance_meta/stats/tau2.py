@@ -12,9 +12,10 @@ from alliance_meta.stats.weighted import weighted_mean
 
 __all__ = ["Tau2", "tau2_dl", "tau2_reml"]
 
-_STARTS = np.concatenate([[0.0], np.logspace(-4.0, 0.0, 17)])
+_STARTS = np.linspace(0.0, 1.0, 40)
 _MAX_STEPS = 500
 _MAX_HALVINGS = 60
+_NEAR = 1e-9
 _EPS = float(np.finfo(float).eps)
 
 
@@ -109,13 +110,17 @@ def _reml_ascent(y: FloatArray, v: FloatArray, used: FloatArray) -> tuple[FloatA
     upper = (y**2).sum(axis=-1) / (count - 1.0)
     tau2 = _best_start(y, v, used, upper)
     height = _restricted_log_likelihood(y, v, used, tau2)
+    last = np.full(len(y), np.inf)
     moving = np.arange(len(y))
     for _ in range(_MAX_STEPS):
         here, data = tau2[moving], (y[moving], v[moving], used[moving])
         step, flat = _ascent_step(*data, here)
         there, height[moving] = _climb(*data, here, height[moving], step)
-        tau2[moving] = there
-        moving = moving[~(flat | (np.abs(there - here) <= 2.0 * _EPS * there))]
+        change = np.abs(there - here)
+        # Newton's steps shrink until only rounding is left of them.
+        rounding = (change <= _NEAR * there) & (change >= 0.25 * last[moving])
+        tau2[moving], last[moving] = there, change
+        moving = moving[~(flat | rounding | (change <= 2.0 * _EPS * there))]
         if moving.size == 0:
             break
     converged = np.ones(len(y), dtype=bool)
@@ -142,7 +147,11 @@ def _climb(
 
 
 def _best_start(y: FloatArray, v: FloatArray, used: FloatArray, upper: FloatArray) -> FloatArray:
-    grid = upper[:, None] * _STARTS
+    """The highest of 0 and 40 points, spaced evenly on the logarithm from far below the smallest variance."""
+    lowest = np.log(1e-3 * np.min(np.where(used > 0.0, v, np.inf), axis=-1))
+    highest = np.maximum(np.log(np.maximum(upper, np.finfo(float).tiny)), lowest)
+    points = np.exp(lowest[:, None] + (highest - lowest)[:, None] * _STARTS)
+    grid = np.concatenate([np.zeros((len(y), 1)), points], axis=-1)
     heights = _restricted_log_likelihood(y[:, None, :], v[:, None, :], used[:, None, :], grid)
     return np.take_along_axis(grid, heights.argmax(axis=-1)[:, None], axis=-1)[:, 0]
 
@@ -162,6 +171,7 @@ def _ascent_step(y: FloatArray, v: FloatArray, used: FloatArray, tau2: FloatArra
     w = used / (v + tau2[:, None])
     s1, s2, s3 = w.sum(axis=-1), (w**2).sum(axis=-1), (w**3).sum(axis=-1)
     e = y - ((w * y).sum(axis=-1) / s1)[:, None]
+    e = e - ((w * e).sum(axis=-1) / s1)[:, None]  # takes back what rounding left in the mean
     w2e2 = (w**2 * e**2).sum(axis=-1)
     score = 0.5 * (-s1 + s2 / s1 + w2e2)
     expected = 0.5 * (s2 - 2.0 * s3 / s1 + (s2 / s1) ** 2)

@@ -70,7 +70,9 @@ def weighted_mean(
     weight = used / (v + np.asarray(tau2, dtype=float)[..., None])
     total = weight.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):  # an empty fit is NaN, not an error
-        estimate = (weight * y).sum(axis=-1) / total
+        first = (weight * y).sum(axis=-1) / total
+        # A second pass leaves no rounding error that could pass for spread between identical effects.
+        estimate = first + (weight * (y - first[..., None])).sum(axis=-1) / total
         std_error = 1.0 / np.sqrt(total)
     deviation = y - estimate[..., None]
     return WeightedMean(
