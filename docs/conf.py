@@ -14,7 +14,7 @@ html_title = "alliance_meta"
 autodoc_typehints = "none"  # the numpydoc sections say them
 autodoc_member_order = "bysource"
 myst_heading_anchors = 3
-suppress_warnings = ["myst.xref_missing"]  # links to files outside docs/ work where the files are read, on the hosting site
+suppress_warnings = ["myst.xref_missing"]  # links out of docs/ work where files are read as such
 # Attributes are listed in their class's own section, and "shape (..., k)" is no cross-reference.
 napoleon_use_ivar = True
 napoleon_use_param = False

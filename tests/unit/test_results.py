@@ -254,7 +254,7 @@ def test_apa_of_a_standardized_mean_difference_keeps_the_zero() -> None:
               "pooled r = .50, 95% CI [.16, .74], z = 2.75, p = .006; heterogeneity cannot be estimated "
               "from one study."),
         ("t", "A random-effects meta-analysis (restricted maximum likelihood, t test) of k = 1 effect (N = 28) gave a "
-              "pooled r = .50, 95% CI [–, –]; heterogeneity cannot be estimated from one study."),
+              "pooled r = .50; heterogeneity cannot be estimated from one study."),
     ],
 )  # fmt: skip
 def test_apa_of_one_study(test: str, words: str) -> None:
