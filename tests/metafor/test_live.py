@@ -1,0 +1,292 @@
+"""Fresh random sets, and the R code that results print, run in R by metafor in the same breath."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import numpy as np
+import pytest
+from tests.reference import agreement
+
+import alliance_meta as am
+from alliance_meta.errors import AllianceMetaError
+
+pytestmark = pytest.mark.metafor
+
+SETS = 200
+ENOUGH_WRONG = 5  # fits; 50 digits take time
+SECONDS_TO_SHRINK = 60.0
+HERE = Path(__file__).parent
+FITS_R = HERE.parent / "reference" / "make" / "fits.R"
+NEEDS = (
+    "install R and the R package metafor (Debian: apt-get install r-base-core r-cran-metafor r-cran-jsonlite) "
+    "to run the live comparison"
+)
+
+
+class EffectSet(TypedDict):
+    """One set of effects, as it is sent to R; fitted in all ways unless it names one."""
+
+    name: str
+    yi: list[float]
+    vi: list[float]
+    method: NotRequired[str]
+    test: NotRequired[str]
+
+
+class Wrong(NamedTuple):
+    """A fit in which the library and metafor disagree and metafor is right."""
+
+    one: EffectSet
+    method: str
+    test: str
+    what: str
+
+
+@pytest.fixture(scope="module")
+def rscript() -> str:
+    """Path of Rscript, once it is known to have what the comparison needs."""
+    found = shutil.which("Rscript")
+    if found is None:
+        pytest.skip(f"Rscript is not on PATH; {NEEDS}")
+    for package in ("metafor", "jsonlite"):
+        asked = [found, "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
+        if subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode != 0:
+            pytest.skip(f"R has no package {package}; {NEEDS}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def seed() -> int:
+    """A new seed each run, unless ALLIANCE_META_SEED names one."""
+    given = os.environ.get("ALLIANCE_META_SEED")
+    number = int(given) if given else int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"\nALLIANCE_META_SEED={number}")
+    return number
+
+
+def _random_sets(seed: int, count: int) -> list[EffectSet]:
+    """Sets of 2 to 120 effects: variances equal to wild, heterogeneity none to huge, scales small to large."""
+    rng = np.random.default_rng(seed)
+    sets: list[EffectSet] = []
+    for number in range(count):
+        k = int(rng.choice([2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30])) if number % 20 else int(rng.integers(31, 121))
+        scale = float(rng.choice([1e-4, 0.01, 0.05, 1.0, 10.0]))
+        spread = rng.choice(["equal", "mild", "wild"])
+        log_v = {"equal": np.zeros(k), "mild": rng.normal(0.0, 0.7, k), "wild": rng.uniform(-6.9, 6.9, k)}[str(spread)]
+        v = scale * np.exp(log_v)
+        between = float(rng.choice([0.0, 0.0, 0.1, 1.0, 10.0, 1e4])) / float(np.mean(1.0 / v))
+        error = float(rng.choice([0.5, 1.0, 1.0]))
+        y = rng.normal(float(rng.choice([0.0, 1.0, 10.0])) * np.sqrt(scale), np.sqrt(between + error**2 * v))
+        sets.append({"name": f"set{number}", "yi": _rounded(y), "vi": _rounded(v)})
+    return sets
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _fitted_by_metafor(rscript: str, sets: Sequence[EffectSet], folder: Path) -> list[dict[str, Any]]:
+    asked, answered = folder / "sets.json", folder / "answers.json"
+    asked.write_text(json.dumps(sets), encoding="utf-8")
+    command = [rscript, str(HERE / "live.R"), str(FITS_R), str(asked), str(answered)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"R stopped: {done.stderr[-2000:]}"
+    answers: list[dict[str, Any]] = json.loads(answered.read_text(encoding="utf-8"))
+    return answers
+
+
+class Comparison:
+    """What came of comparing sets with metafor's answers."""
+
+    def __init__(self) -> None:
+        self.numbers = 0
+        self.worst: dict[str, float] = {}
+        self.short_of_zero = 0
+        self.metafor_off: list[str] = []
+        self.not_converged: list[str] = []
+        self.wrong: list[Wrong] = []
+
+    def add(self, one: EffectSet, answer: dict[str, Any]) -> None:
+        """Compare all fits of one set."""
+        for fit in answer["fits"]:
+            method, test = fit["method"], fit["test"]
+            verdict, refusal = _judged(one, fit)
+            if verdict is None:
+                self.wrong.append(Wrong(one, method, test, refusal))
+                continue
+            if verdict.wrong:
+                self.wrong.append(Wrong(one, method, test, f"(ours, metafor's, with 50 digits) {verdict.wrong}"))
+            if verdict.metafor_off:
+                self.metafor_off.append(f"{one['name']} {method} {test}: {', '.join(verdict.metafor_off)}")
+            self.numbers += len(agreement.QUANTITIES)
+            self.short_of_zero += verdict.short_of_zero
+            self.worst[method] = max(self.worst.get(method, 0.0), verdict.worst)
+        for lost in answer["not_converged"]:
+            self.not_converged.append(f"{one['name']} {lost['method']}")
+            for test in agreement.TESTS:
+                mine_numbers, truth = (
+                    numbers(one["yi"], one["vi"], lost["method"], test) for numbers in (agreement.ours, agreement.exact)
+                )
+                off = agreement.differing(mine_numbers, truth, agreement.RTOL)
+                if off:
+                    self.wrong.append(Wrong(one, lost["method"], test, f"differs from 50 digits: {off}"))
+
+
+def _judged(one: EffectSet, fit: dict[str, Any]) -> tuple[agreement.Verdict | None, str]:
+    try:
+        return agreement.judge(one["yi"], one["vi"], fit), ""
+    except AllianceMetaError as error:
+        return None, f"metafor fits this, but pool() raises {type(error).__name__}: {error}"
+
+
+def _shrunk(one: EffectSet, disagrees: Callable[[list[EffectSet]], list[bool]]) -> EffectSet:
+    """Drop studies one at a time as long as the disagreement stays; `disagrees` is asked about many sets at once."""
+    until = time.monotonic() + SECONDS_TO_SHRINK
+    while len(one["yi"]) > 2 and time.monotonic() < until:
+        smaller = [_without(one, i) for i in range(len(one["yi"]))]
+        still = next((candidate for candidate, bad in zip(smaller, disagrees(smaller), strict=True) if bad), None)
+        if still is None:
+            break
+        one = still
+    return one
+
+
+def _without(one: EffectSet, i: int) -> EffectSet:
+    less = one.copy()
+    less["yi"], less["vi"] = one["yi"][:i] + one["yi"][i + 1 :], one["vi"][:i] + one["vi"][i + 1 :]
+    return less
+
+
+def _still_differs(one: EffectSet, answer: dict[str, Any]) -> bool:
+    """Whether one fit of a smaller set still fails to agree, without asking who is right."""
+    for fit in answer["fits"]:
+        try:
+            mine = agreement.ours(one["yi"], one["vi"], fit["method"], fit["test"])
+        except AllianceMetaError:
+            return True
+        off = agreement.differing(mine, agreement.metafors(fit), agreement.RTOL)
+        if mine["tau2"] == 0.0:  # metafor may stop short of 0
+            off = [name for name in off if name not in ("tau2", "I2")]
+        if off:
+            return True
+    return False
+
+
+def _reproducer(one: EffectSet, method: str, test: str) -> str:
+    return (
+        f"yi, vi = {one['yi']}, {one['vi']}\n"
+        f'effects = am.effect_sizes(measure="GEN", effect=yi, variance=vi)\n'
+        f'am.pool(effects, tau2_method="{method}", test="{agreement.TESTS[test]}")\n'
+        f"R: rma(c({', '.join(map(str, one['yi']))}), c({', '.join(map(str, one['vi']))}), "
+        f'method="{method}", test="{test}")'
+    )
+
+
+def test_random_sets_agree_with_metafor(rscript: str, seed: int, tmp_path: Path) -> None:
+    sets = _random_sets(seed, SETS)
+    answers = _fitted_by_metafor(rscript, sets, tmp_path)
+    comparison = Comparison()
+    for one, answer in sorted(zip(sets, answers, strict=True), key=lambda pair: len(pair[0]["yi"])):
+        if len(comparison.wrong) < ENOUGH_WRONG:
+            comparison.add(one, answer)
+    print(
+        f"{len(sets)} sets, {comparison.numbers} numbers; worst relative differences {comparison.worst}; "
+        f"metafor's tau2 short of 0 in {comparison.short_of_zero} fits; settled against metafor by 50 digits: "
+        f"{comparison.metafor_off or 'none'}; metafor did not converge: {comparison.not_converged or 'never'}"
+    )
+    if not comparison.wrong:
+        return
+    first = comparison.wrong[0]
+    alone: EffectSet = {**first.one, "method": first.method, "test": first.test}
+
+    def disagrees(candidates: list[EffectSet]) -> list[bool]:
+        answers = _fitted_by_metafor(rscript, candidates, tmp_path)
+        return [_still_differs(candidate, answer) for candidate, answer in zip(candidates, answers, strict=True)]
+
+    smallest = _shrunk(alone, disagrees)
+    pytest.fail(
+        f"ALLIANCE_META_SEED={seed}: {len(comparison.wrong)} fits or more disagree with metafor, the first "
+        f"{first.one['name']}, {first.method}, {first.test}: {first.what}\nThe smallest set that still disagrees:\n"
+        f"{_reproducer(smallest, first.method, first.test)}"
+    )
+
+
+def test_shrinking_keeps_only_the_studies_that_matter() -> None:
+    one: EffectSet = {"name": "set", "yi": [0.0, 9.0, 1.0, 7.0, 2.0], "vi": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    smallest = _shrunk(one, lambda sets: [{9.0, 7.0} <= set(candidate["yi"]) for candidate in sets])
+    assert smallest == {"name": "set", "yi": [9.0, 7.0], "vi": [2.0, 4.0]}
+
+
+def test_an_error_of_ours_is_reported_with_the_set_that_raised_it() -> None:
+    one: EffectSet = {"name": "set", "yi": [0.1, 0.2], "vi": [-1.0, 1.0]}
+    verdict, what = _judged(one, {"method": "REML", "test": "z", "control": {}})
+    assert verdict is None
+    assert "pool() raises" in what
+
+
+LABELS = (
+    'He said "no"',
+    "back\\slash and \\u0041 \\n",
+    "<b>bold & brave</b>",
+    "it's 100 % # not a comment",
+    "smile \N{GRINNING FACE} \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}",
+    "שלום (1999)",
+    "Müller, Łukasz & Søn",
+    "tab\there",
+    "line\nbreak",
+)
+
+
+def test_printed_r_code_gives_our_numbers(rscript: str, seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    k = len(LABELS)
+    fits: list[tuple[am.PooledEffect, str, str]] = []
+    code = []
+    for method in agreement.METHODS:
+        for test, test_name in agreement.TESTS.items():
+            r, n = rng.uniform(-0.2, 0.7, k), rng.integers(20, 200, k)
+            effects = am.effect_sizes(measure=("ZCOR", "COR")[len(fits) % 2], r=r, n=n, label=list(LABELS))
+            fit = am.pool(effects, tau2_method=method, test=test_name)
+            fits.append((fit, method, test))
+            code.append(fit.to_r())
+            code.append(f"answer{len(fits)} <- fit\n")
+    code.append(_read_back(len(fits), tmp_path / "answers.json"))
+    script = tmp_path / "printed.R"
+    script.write_text("".join(code), encoding="utf-8")
+    utf8 = {**os.environ, "LC_ALL": "C.UTF-8"}
+    command = [rscript, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=utf8, encoding="utf-8")
+    assert done.returncode == 0, f"ALLIANCE_META_SEED={seed}: {done.stderr[-2000:]}"
+    answers = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
+    assert len(answers) == 12
+    for (fit, method, test), answer in zip(fits, answers, strict=True):
+        what = f"ALLIANCE_META_SEED={seed}, {method}, {test}\n{fit.to_r()}"
+        assert answer["slab"] == list(LABELS), what
+        mine = agreement.of_fit(fit)
+        theirs = {name: float(printed) for name, printed in answer["numbers"].items()}
+        # The code asks for an absolute threshold of 1e-12, so that a tau2 of 0 may come as something smaller.
+        short_of_zero = mine["tau2"] == 0.0 < theirs["tau2"] <= 1e-12
+        for name in set(theirs) - ({"tau2", "I2"} if short_of_zero else set()):
+            assert mine[name] == pytest.approx(theirs[name], rel=agreement.RTOL, abs=1e-11), f"{name}: {what}"
+        assert f"{fit.estimate:.6f}" in done.stdout, what
+        assert f"{fit.q_statistic:.6f}" in done.stdout, what
+
+
+def _read_back(count: int, target: Path) -> str:
+    """R code that writes what the printed code left behind."""
+    fits = ", ".join(f"answer{i + 1}" for i in range(count))
+    names = {"b": "beta", "se": "se", "zval": "zval", "pval": "pval", "ci_lb": "ci.lb", "ci_ub": "ci.ub"}
+    names |= {"tau2": "tau2", "I2": "I2", "H2": "H2", "QE": "QE", "QEp": "QEp"}
+    numbers = ", ".join(f'{name} = sprintf("%.17g", c(fit${field}))' for name, field in names.items())
+    return (
+        f"cat(jsonlite::toJSON(lapply(list({fits}), function(fit) list(numbers = list({numbers}), slab = fit$slab)), "
+        f'auto_unbox = TRUE), file = "{target.as_posix()}")\n'
+    )
