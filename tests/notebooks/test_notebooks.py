@@ -12,6 +12,12 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
+@pytest.fixture(autouse=True)
+def _inline_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notebooks draw inline, whatever backend this session was given."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+
+
 def test_there_are_notebooks() -> None:
     assert "first_look.ipynb" in [path.name for path in NOTEBOOKS]
 
