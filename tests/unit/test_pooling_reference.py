@@ -200,6 +200,19 @@ def test_reml_stops_where_rounding_ends_the_climb(yi: list[float], vi: list[floa
     assert agreement.ours(yi, vi, "REML", "z")["tau2"] == _close(agreement.exact(yi, vi, "REML", "z")["tau2"])
 
 
+def test_reml_does_not_stop_at_a_step_that_rounding_in_the_likelihood_shortened() -> None:
+    yi = [
+        *(-0.02130082069983359, -0.06675606846418776, -0.021057050179483658, 0.4085625008992421, 0.0640621561678096),
+        *(4.039034624188375, 21.326306792933753, -0.19941401617866633, -0.012276035672867475, 16.97099588865976),
+    ]
+    vi = [
+        *(0.000544093370134199, 0.000979077937746401, 0.002760827066584156, 0.023209086517118463),
+        *(0.029919025938131037, 110.53661853640385, 383.21285330222184, 0.026351565082021418),
+        *(1.044900351953035e-06, 107.55262736448286),
+    ]
+    assert agreement.ours(yi, vi, "REML", "z")["tau2"] == _close(agreement.exact(yi, vi, "REML", "z")["tau2"])
+
+
 # ---------------------------------------------------------------- statsmodels
 
 
