@@ -122,7 +122,8 @@ def r_code(fit: PooledEffect) -> str:
 
     settings, effects = fit.settings, fit.effects
     labels = ", ".join(_r_string(label) for label in effects.labels)
-    control = ", control = list(threshold = 1e-12, maxiter = 1000)" if settings.tau2_method == "REML" else ""
+    fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
+    control = f", control = list(threshold = {fineness:.1e}, maxiter = 1000)" if settings.tau2_method == "REML" else ""
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),
@@ -135,7 +136,7 @@ def r_code(fit: PooledEffect) -> str:
         "print(fit, digits = 6)",
     ]
     if fit.k > 1 and settings.tau2_method != "EE":
-        lines.append("print(confint(fit, control = list(tol = 1e-13)), digits = 6)")
+        lines.append(f"print(confint(fit, control = list(tol = {fineness:.1e}, maxiter = 10000)), digits = 6)")
     if effects.measure.code == "ZCOR":
         lines.append("print(predict(fit, transf = transf.ztor), digits = 6)")
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ __all__ = ["Tau2", "tau2_dl", "tau2_reml"]
 _STARTS = np.linspace(0.0, 1.0, 40)
 _MAX_STEPS = 500
 _MAX_HALVINGS = 60
-_NEAR = 1e-9
+_NEAR = 1e-7
 _EPS = float(np.finfo(float).eps)
 
 
@@ -116,10 +116,10 @@ def _reml_ascent(y: FloatArray, v: FloatArray, used: FloatArray) -> tuple[FloatA
         here, data = tau2[moving], (y[moving], v[moving], used[moving])
         step, flat = _ascent_step(*data, here)
         there, height[moving] = _climb(*data, here, height[moving], step)
-        change = np.abs(there - here)
-        # Newton's steps shrink until only rounding is left of them.
-        rounding = (change <= _NEAR * there) & (change >= 0.25 * last[moving])
-        tau2[moving], last[moving] = there, change
+        change, aim = np.abs(there - here), np.abs(step)
+        # Newton's steps shrink until only rounding is left of them; `_climb` may have shortened this one.
+        rounding = (aim <= _NEAR * there) & (aim >= 0.25 * last[moving])
+        tau2[moving], last[moving] = there, aim
         moving = moving[~(flat | rounding | (change <= 2.0 * _EPS * there))]
         if moving.size == 0:
             break
@@ -135,7 +135,8 @@ def _climb(
     there = np.maximum(here + step, 0.0)
     risen = _restricted_log_likelihood(y, v, used, there)
     rounding = 8.0 * _EPS * np.maximum(np.abs(height), 1.0)
-    falls = np.flatnonzero(risen < height - rounding)
+    # Steps this short gain less than the likelihood's own rounding, which must not shorten them.
+    falls = np.flatnonzero((risen < height - rounding) & (np.abs(step) > _NEAR * there))
     for _ in range(_MAX_HALVINGS):
         if falls.size == 0:
             break
