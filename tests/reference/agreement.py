@@ -123,7 +123,7 @@ def relative(a: float, b: float) -> float:
 def differing(mine: Numbers, theirs: Numbers, rtol: float) -> list[str]:
     """Names of the quantities that differ; those that `theirs` does not give are not compared."""
     given = [name for name in QUANTITIES if not isnan(theirs[name])]
-    return [name for name in given if not isclose(mine[name], theirs[name], rel_tol=rtol, abs_tol=0.0)]
+    return [name for name in given if not isclose(mine[name], theirs[name], rel_tol=rtol, abs_tol=SMALLEST_NORMAL)]
 
 
 def judge(yi: Sequence[float], vi: Sequence[float], fit: Mapping[str, Any], mine: Numbers | None = None) -> Verdict:
