@@ -138,7 +138,7 @@ source_record <- json_object(
   c("software", "r_version", "metafor_version", "metadat_version", "date", "script", "call"),
   vapply(c(
     "R", paste(R.version$major, R.version$minor, sep = "."), as.character(packageVersion("metafor")),
-    as.character(packageVersion("metadat")), "2025-11-23", "tests/reference/make/pooling.R", call
+    as.character(packageVersion("metadat")), "2026-11-23", "tests/reference/make/pooling.R", call
   ), json_text, "")
 )
 
