@@ -12,10 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alliance_meta import datasets, errors, reproductions
-from alliance_meta.effects import EffectSizes, effect_sizes
+from alliance_meta import conversions, datasets, errors, reproductions
+from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.pooling import pool
-from alliance_meta.results import PooledEffect
+from alliance_meta.psychometrics import psychometric
+from alliance_meta.results import PooledEffect, PsychometricResult
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,11 +28,16 @@ __version__ = "0.1.0"
 __all__ = [
     "EffectSizes",
     "PooledEffect",
+    "PsychometricResult",
+    "aggregate",
+    "conversions",
+    "correct_attenuation",
     "datasets",
     "effect_sizes",
     "errors",
     "plots",
     "pool",
+    "psychometric",
     "reports",
     "reproductions",
 ]

@@ -34,7 +34,14 @@ def text_of(name: str, file: str) -> str:
 
 
 def test_these_data_sets_are_shipped() -> None:
-    assert NAMES == ["benish2011", "farber_doolin2011", "kolden2011", "munder2012", "relationship_meta_analyses"]
+    assert NAMES == [
+        "benish2011",
+        "farber_doolin2011",
+        "farber_doolin2011_effects",
+        "kolden2011",
+        "munder2012",
+        "relationship_meta_analyses",
+    ]
     assert am.datasets.catalog().index.tolist() == NAMES
 
 

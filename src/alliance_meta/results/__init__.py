@@ -1,6 +1,16 @@
 """The frozen results, and the words they print."""
 
 from alliance_meta.results._pooled import DisplayScale, Interval, PooledEffect, PoolSettings
+from alliance_meta.results._psychometric import (
+    PSYCHOMETRIC_METHODS,
+    PSYCHOMETRIC_QUANTITIES,
+    RESTRICTIONS,
+    SAMPLING_ERRORS,
+    PsychometricMethod,
+    PsychometricResult,
+    PsychometricSettings,
+    SamplingError,
+)
 from alliance_meta.results._vocabulary import (
     PREDICTION_METHODS,
     QUANTITIES,
@@ -14,7 +24,11 @@ from alliance_meta.results._vocabulary import (
 
 __all__ = [
     "PREDICTION_METHODS",
+    "PSYCHOMETRIC_METHODS",
+    "PSYCHOMETRIC_QUANTITIES",
     "QUANTITIES",
+    "RESTRICTIONS",
+    "SAMPLING_ERRORS",
     "TAU2_METHODS",
     "TESTS",
     "TEST_NAMES",
@@ -23,6 +37,10 @@ __all__ = [
     "PoolSettings",
     "PooledEffect",
     "PredictionMethod",
+    "PsychometricMethod",
+    "PsychometricResult",
+    "PsychometricSettings",
+    "SamplingError",
     "Tau2Method",
     "TestMethod",
 ]
