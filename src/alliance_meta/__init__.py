@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from alliance_meta import conversions, datasets, errors, reproductions
+from alliance_meta.auditing import Audit, audit
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.pooling import pool
 from alliance_meta.psychometrics import psychometric
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audit",
     "EffectSizes",
     "PooledEffect",
     "PsychometricResult",
     "aggregate",
+    "audit",
     "conversions",
     "correct_attenuation",
     "datasets",

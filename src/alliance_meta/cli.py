@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 import alliance_meta
 from alliance_meta import datasets, reproductions
+from alliance_meta._files import read_table, write_table
 from alliance_meta.errors import AllianceMetaError
 from alliance_meta.reproductions import Comparison, Reproduction
 
@@ -24,6 +25,7 @@ __all__ = ["app", "main"]
 
 REPORT_FOLDER = Path("alliance-meta-report")
 _SURPRISE, _UNUSABLE = 1, 2
+_FOUND_ERRORS = 1
 _NARROWEST, _WIDEST = 80, 120
 _NUMBER_WIDTHS = (9, 10, 10, 9)
 
@@ -110,6 +112,27 @@ def list_datasets() -> None:
         about = Text.assemble(row["title"], (f"\n{row['publication']}", "dim"))
         table.add_row(row["id"], str(row["rows"]), row["kind"], about)
     _console().print(table)
+
+
+TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="The studies, as .csv or .xlsx; one row an effect.")]
+
+
+@app.command()
+def audit(
+    table: TableFile,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write .csv or .xlsx.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output file if it is there.")] = False,
+) -> None:
+    """Look a table of studies over before it is pooled.
+
+    Exit code 0: no errors found in it. 1: there are. 2: the table cannot be read.
+    """
+    found = alliance_meta.audit(read_table(table))
+    if output is not None:
+        write_table(found.findings, output, replace=force)
+    typer.echo(str(found))
+    if not found.ok:
+        raise typer.Exit(_FOUND_ERRORS)
 
 
 def _as_json(results: Sequence[Reproduction]) -> str:

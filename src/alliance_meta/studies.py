@@ -19,11 +19,52 @@ ROLES: dict[str, str] = {
     "effect_id": "unique name of the row",
     "study": "study the effect comes from",
     "label": "study as printed, shown in tables and plots",
-    "r": "correlation, positive when a better relationship goes with a better outcome",
     "n": "total sample size",
+    "r": "correlation, positive when a better relationship goes with a better outcome",
+    "t": "t statistic",
+    "f": "F statistic",
+    "df": "degrees of freedom of t, or the first degrees of freedom of F or chi-square",
+    "df2": "second degrees of freedom of F",
+    "chi2": "chi-square statistic",
+    "z": "z statistic (standard normal)",
+    "p": "p value",
+    "tails": "1 or 2: the tails of the p value; 2 where the column is missing or empty",
+    "d": "Cohen's d, without small-sample correction",
     "g": "Hedges' g as reported, positive in favour of the first group",
     "n1": "sample size of the first group",
     "n2": "sample size of the second group",
+    "mean1": "mean of the first group",
+    "mean2": "mean of the second group",
+    "sd1": "standard deviation of the first group",
+    "sd2": "standard deviation of the second group",
+    "mean_pre": "mean before treatment",
+    "mean_post": "mean after treatment",
+    "sd_pre": "standard deviation before treatment",
+    "sd_post": "standard deviation after treatment",
+    "r_pre_post": "correlation of the measurements before and after treatment",
+    "mean_pre1": "mean before treatment, first group",
+    "mean_post1": "mean after treatment, first group",
+    "sd_pre1": "standard deviation before treatment, first group",
+    "sd_post1": "standard deviation after treatment, first group",
+    "r_pre_post1": "correlation before and after, first group",
+    "mean_pre2": "mean before treatment, second group",
+    "mean_post2": "mean after treatment, second group",
+    "sd_pre2": "standard deviation before treatment, second group",
+    "sd_post2": "standard deviation after treatment, second group",
+    "r_pre_post2": "correlation before and after, second group",
+    "events1": "people with the event in the first group",
+    "events2": "people with the event in the second group",
+    "beta": "standardized regression coefficient",
+    "r2": "squared (multiple) correlation; its sign is that of the direction column",
+    "eta2": "eta squared of one degree of freedom",
+    "odds_ratio": "odds ratio",
+    "log_odds_ratio": "natural logarithm of an odds ratio",
+    "alpha": "coefficient alpha",
+    "n_items": "number of items of the scale",
+    "ci_low": "lower bound of the effect's interval (95%)",
+    "ci_high": "upper bound of the effect's interval (95%)",
+    "direction": "1 or -1: multiplies the sign of the row's effect",
+    "significance": "what the article says of an effect it does not print: 'ns'",
     "effect": "ready-made effect, on the scale that is to be analysed",
     "variance": "sampling variance of the ready-made effect",
     "std_error": "standard error of the ready-made effect",
@@ -63,6 +104,14 @@ class StudyTable:
     def column(self, role: str) -> pd.Series[Any]:
         """The column that plays a role, as it was given."""
         return self._frame[self.roles[role]]
+
+    def printed(self, column: str) -> list[str]:
+        """A column's cells as text, empty where there is nothing; a number is written as short as it can be."""
+        cells = self._frame[column]
+        return [
+            "" if gone else str(cell).removesuffix(".0") if isinstance(cell, float | np.floating) else str(cell)
+            for gone, cell in zip(cells.isna(), cells.array, strict=True)
+        ]
 
     def numbers(self, role: str, *, allow_missing: bool = False) -> npt.NDArray[np.float64]:
         """The column that plays a role, as finite floats; an error names every cell that is not one."""

@@ -21,10 +21,12 @@ ROOT = Path(__file__).parents[2]
 
 NAMES = {
     "alliance_meta": [
+        "Audit",
         "EffectSizes",
         "PooledEffect",
         "PsychometricResult",
         "aggregate",
+        "audit",
         "conversions",
         "correct_attenuation",
         "datasets",

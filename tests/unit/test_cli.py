@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import alliance_meta
@@ -107,3 +108,48 @@ def test_datasets(tmp_path: Path) -> None:
 
 def test_version(tmp_path: Path) -> None:
     assert run("--version", folder=tmp_path).stdout == f"alliance-meta {alliance_meta.__version__}\n"
+
+
+def test_audit_of_a_csv_names_the_lines_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text("study,r,n\nA (1990),0.3,50\nB (1991),1.3,40\n", encoding="utf-8")
+    done = run("audit", "studies.csv", "--output", "found.csv", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "1 error" in done.stdout
+    found = pd.read_csv(tmp_path / "found.csv")
+    assert list(found["row"]) == [3]  # the file's third line, its header included
+    assert "1.3" in found.loc[0, "seen"]
+
+
+def test_audit_of_a_sound_workbook(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"study": ["A", "B", "C"], "r": [0.31, 0.22, 0.4], "n": [50, 60, 70]})
+    frame.to_excel(tmp_path / "studies.xlsx", index=False)
+    done = run("audit", "studies.xlsx", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 errors" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.csv"], "nowhere.csv cannot be read as a table"),
+        (["studies.txt"], "studies.txt is neither .csv nor .xlsx"),
+        (["empty.csv"], "empty.csv cannot be read as a table"),
+        (["latin.csv"], "latin.csv cannot be read as a table"),
+        (["studies.csv", "-o", "found.csv"], "found.csv is there already and is left alone"),
+        (["studies.csv", "-o", "found.txt"], "found.txt is neither .csv nor .xlsx"),
+        (["studies.csv", "-o", "no/where/found.csv"], "cannot be written"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "studies.csv").write_text("study,r,n\nA,0.3,50\n", encoding="utf-8")
+    (tmp_path / "studies.txt").write_text("study,r,n\nA,0.3,50\n", encoding="utf-8")
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
+    (tmp_path / "latin.csv").write_bytes("study,r,n\nMüller,0.3,50\n".encode("latin-1"))
+    (tmp_path / "found.csv").write_text("mine", encoding="utf-8")
+    done = run("audit", *arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "found.csv").read_text(encoding="utf-8") == "mine"
+    done = run("audit", "studies.csv", "-o", "found.csv", "--force", folder=tmp_path)
+    assert (tmp_path / "found.csv").read_text(encoding="utf-8").startswith("row,")

@@ -49,6 +49,10 @@ class Dataset(StudyTable):
         """A copy of the table, one row a reported effect."""
         return self.frame
 
+    def printed(self, column: str) -> list[str]:
+        """A column's cells as the file writes them, with their printed decimals; empty where nothing is printed."""
+        return self._cells[column].tolist()
+
     def cell(self, effect_id: str, column: str) -> str:
         """A cell as its file writes it, with the printed number of decimals; empty if nothing is printed.
 
