@@ -117,7 +117,7 @@ def test_audit_of_a_csv_names_the_lines_of_the_file(tmp_path: Path) -> None:
     assert "1 error" in done.stdout
     found = pd.read_csv(tmp_path / "found.csv")
     assert list(found["row"]) == [3]  # the file's third line, its header included
-    assert "1.3" in found.loc[0, "seen"]
+    assert "1.3" in str(found.loc[0, "seen"])
 
 
 def test_audit_of_a_sound_workbook(tmp_path: Path) -> None:
