@@ -118,6 +118,30 @@ TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="The studies, a
 
 
 @app.command()
+def effects(
+    table: TableFile,
+    measure: Annotated[str, typer.Option("--measure", "-m", help="Effect-size measure, such as ZCOR or SMD.")] = "ZCOR",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write .csv or .xlsx.")] = None,
+    not_significant: Annotated[
+        str | None, typer.Option("--not-significant", help="Rows that only say ns: exclude, zero or bounded.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output file if it is there.")] = False,
+) -> None:
+    """Turn a table of studies into effect sizes, and say row by row how each was made.
+
+    Columns are found by their names: r, n, t, df, p, mean1, sd1, n1 and so on.
+    """
+    made = alliance_meta.effect_sizes(read_table(table), measure=measure, not_significant=not_significant)
+    if output is not None:
+        write_table(made.table, output, replace=force)
+    typer.echo(str(made))
+    typer.echo("")
+    typer.echo(made.routes().to_string(index=False))
+    if output is not None:
+        typer.echo(f"\nWritten to {output}")
+
+
+@app.command()
 def audit(
     table: TableFile,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write .csv or .xlsx.")] = None,

@@ -153,3 +153,27 @@ def test_files_that_cannot_be_used(tmp_path: Path, arguments: list[str], message
     assert (tmp_path / "found.csv").read_text(encoding="utf-8") == "mine"
     done = run("audit", "studies.csv", "-o", "found.csv", "--force", folder=tmp_path)
     assert (tmp_path / "found.csv").read_text(encoding="utf-8").startswith("row,")
+
+
+MIXED = "study,r,n,t,df,significance\nA (1990),0.3,50,,,\nB (1991),,,2.5,40,\nC (1992),,60,,,ns\n"
+
+
+def test_effects_of_a_mixed_table(tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text(MIXED, encoding="utf-8")
+    done = run("effects", "studies.csv", "-m", "ZCOR", "--not-significant", "zero", "-o", "out.xlsx", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "t, df -> r" in done.stdout
+    written = pd.read_excel(tmp_path / "out.xlsx")
+    # By hand: atanh(.3); t / sqrt(t^2 + df) = 2.5 / sqrt(46.25) = .367607, z = ln(1.367607 / .632393) / 2; 0. Variances 1 / (n - 3), n = df + 2.
+    assert written["effect"].to_list() == pytest.approx([0.309520, 0.385654, 0.0], abs=1e-6)
+    assert written["variance"].to_list() == pytest.approx([1 / 47, 1 / 39, 1 / 57])
+
+
+def test_effects_names_the_lines_it_cannot_use(tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text(MIXED, encoding="utf-8")
+    done = run("effects", "studies.csv", folder=tmp_path)
+    assert done.returncode == 2
+    assert "4" in done.stderr
+    assert "not_significant" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "unknown measure 'ZCORR'" in run("effects", "studies.csv", "-m", "ZCORR", folder=tmp_path).stderr

@@ -13,7 +13,8 @@ import pytest
 import alliance_meta as am
 from alliance_meta import _checks
 from alliance_meta.errors import InputError, UnknownNameError
-from alliance_meta.stats import conversions, sampling_variance
+from alliance_meta.stats import conversions
+from alliance_meta.stats.effect_measures import KERNELS, Kernel
 
 INF, NAN = math.inf, math.nan
 ROWS = ("first", "second", "third")
@@ -26,13 +27,10 @@ def nothing_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     def computed(*_: object) -> NoReturn:
         raise AssertionError("a formula was reached")
 
-    for module, name in (
-        (conversions, "r_to_z"),
-        (sampling_variance, "variance_of_correlation"),
-        (sampling_variance, "variance_of_fisher_z"),
-        (sampling_variance, "variance_of_smd"),
-    ):
-        monkeypatch.setattr(module, name, computed)
+    for name in conversions.__all__:
+        monkeypatch.setattr(conversions, name, computed)
+    for code in KERNELS:
+        monkeypatch.setitem(KERNELS, code, Kernel(computed))
 
 
 def refused(measure: str, columns: dict[str, Any], column: str, rows: tuple[str, ...], match: str) -> InputError:
@@ -230,10 +228,10 @@ def test_the_smallest_sample_that_has_a_variance_is_accepted(measure: str, small
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("zcor", "'ZCOR'"), ("CORR", "'COR'"), ("SMDH", "'SMD'"), ("gen", "'GEN'")],
+    [("zcor", "'ZCOR'"), ("CORR", "'COR'"), ("SMDX", "'SMD'"), ("gen", "'GEN'")],
 )
 def test_an_unknown_measure_gets_the_nearest_one(name: str, hint: str) -> None:
-    message = rf"^unknown measure '{name}'\. Did you mean {hint}\? Known: 'COR', 'ZCOR', 'SMD' and 'GEN'\.$"
+    message = rf"^unknown measure '{name}'\. Did you mean {hint}\? Known: 'COR', 'UCOR', 'ZCOR', .* and 'GEN'\.$"
     with pytest.raises(UnknownNameError, match=message):
         am.effect_sizes(pd.DataFrame({"r": R, "n": N}), measure=name)
 
@@ -250,20 +248,21 @@ def test_an_unknown_column_gets_the_nearest_one() -> None:
         am.effect_sizes(frame, r="cor", n="size")
 
 
+R_NEEDS = r"one of: 'r' and 'n'; 't' and 'df'; 't' and 'n'; 'f' and 'df2'; .*; 'events1', 'n1', 'events2' and 'n2'"
+G_NEEDS = r"one of: 'g', 'n1' and 'n2' \(or n\); 'd', 'n1' and 'n2' \(or n\); .*; 'events1', 'n1', 'events2' and 'n2'"
+GEN_NEEDS = "'effect' and 'variance' or 'effect' and 'std_error' or 'effect', 'ci_low' and 'ci_high'"
+
+
 @pytest.mark.parametrize(
     ("measure", "columns", "needs", "hint"),
     [
-        ("ZCOR", ["g", "n"], "'r' and 'n'", r" Its columns would do for measure='SMD'\."),
-        (
-            "SMD",
-            ["r", "n"],
-            "'g', 'n1' and 'n2' or 'g' and 'n'",
-            r" Its columns would do for measure='COR' or 'ZCOR'\.",
-        ),
-        ("GEN", ["r", "n"], "'effect' and 'variance' or 'effect' and 'std_error'", " .*measure='COR' or 'ZCOR'"),
-        ("COR", ["effect", "std_error"], "'r' and 'n'", r" Its columns would do for measure='GEN'\."),
-        ("ZCOR", ["corr", "size"], "'r' and 'n'", " Name the columns to use"),
-        ("SMD", ["g", "n1"], "'g', 'n1' and 'n2' or 'g' and 'n'", " Name the columns to use"),
+        ("ZCOR", ["g", "n1"], R_NEEDS, " Name the columns to use"),
+        ("SMD", ["effect", "variance"], G_NEEDS, r" Its columns would do for measure='GEN'\."),
+        ("GEN", ["r", "n"], GEN_NEEDS, r" Its columns would do for measure='COR', 'UCOR' or 'ZCOR'\."),
+        ("COR", ["effect", "std_error"], R_NEEDS, r" Its columns would do for measure='GEN'\."),
+        ("ZCOR", ["corr", "size"], R_NEEDS, " Name the columns to use"),
+        ("SMD", ["g", "n1"], G_NEEDS, " Name the columns to use"),
+        ("MC", ["g", "n"], ".*'mean_pre', .*, 'r_pre_post' and 'n'", r" Its columns would do for measure='SMD'\."),
     ],
 )
 def test_a_measure_without_its_columns_is_refused_with_one_that_would_do(

@@ -58,6 +58,17 @@ class EffectSizes:
         """A copy of the table: effect_id, study, label, effect, variance, route, then the other columns."""
         return self._frame.copy()
 
+    def routes(self) -> pd.DataFrame:
+        """Count the ways in which the effects were made.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``route`` and ``k``, the most frequent route first.
+        """
+        counted = self._frame["route"].value_counts(sort=True)
+        return counted.rename_axis("route").reset_index(name="k")
+
     def __repr__(self) -> str:
         caveat = f"; {self.caveat}" if self.caveat else ""
         return f"<EffectSizes: {self.k} effects, measure {self.measure.code} ({self.measure.label}){caveat}>"
