@@ -164,7 +164,8 @@ def test_effects_of_a_mixed_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "t, df -> r" in done.stdout
     written = pd.read_excel(tmp_path / "out.xlsx")
-    # By hand: atanh(.3); t / sqrt(t^2 + df) = 2.5 / sqrt(46.25) = .367607, z = ln(1.367607 / .632393) / 2; 0. Variances 1 / (n - 3), n = df + 2.
+    # By hand: atanh(.3); r = t / sqrt(t^2 + df) = 2.5 / sqrt(46.25) = .367607, so z = ln(1.367607 / .632393) / 2; 0.
+    # Variances: 1 / (n - 3), with n = df + 2.
     assert written["effect"].to_list() == pytest.approx([0.309520, 0.385654, 0.0], abs=1e-6)
     assert written["variance"].to_list() == pytest.approx([1 / 47, 1 / 39, 1 / 57])
 
