@@ -410,6 +410,18 @@ def test_rows_that_no_route_can_make_are_listed_with_what_they_have() -> None:
     assert caught.value.rows == ("b", "c")
 
 
+def test_one_group_alone_is_no_total() -> None:
+    frame = pd.DataFrame({"r": [0.1, 0.2, 0.3], "t": [NAN] * 3, "n1": [20, NAN, 20], "n2": [30, 30, NAN]})
+    with pytest.raises(InputError, match=r"in rows 1 \(has 'r' and 'n2'\), 2 \(has 'r' and 'n1'\)\."):
+        am.effect_sizes(frame)
+
+
+def test_the_largest_cells_that_can_be_are_accepted() -> None:
+    assert one(beta=0.5, n=50).effect[0] == pytest.approx(0.55, rel=1e-15)  # Peterson and Brown (2005): from -.5 to .5
+    assert one(p=1.0, n=50).effect[0] == 0.0
+    assert one("RD", events1=10, n1=10, events2=0, n2=12).k == 1
+
+
 def test_of_many_rows_that_no_route_can_make_twenty_are_named() -> None:
     frame = pd.DataFrame({"r": [0.3] + [NAN] * 25, "t": [NAN] * 26, "n": [50] + [NAN] * 25})
     with pytest.raises(InputError, match=r"20 \(has none of them\) and 5 more, all of them in .*`rows`\.") as caught:
@@ -462,6 +474,7 @@ REFUSED: dict[str, tuple[str, dict[str, list[Any]], str, str]] = {
     "words": ("COR", {"r": [NAN, NAN], "t": ["a", "2"], "n": [9, 9]}, "t", r"must hold numbers: row 0 \('a'\)"),
     "n of several routes": ("ZCOR", {"r": [0.1, NAN], "t": [NAN, 1.0], "n": [3, 2]}, "n", r"rows 0 \(3\), 1 \(2\)"),
     "one group of a total": ("ZCOR", {"r": [0.1, 0.2], "n1": [NAN, 9], "n2": [9, 9]}, "n1", r"has empty cells: row 0"),
+    "no second group": ("COR", {"d": [0.1, 0.2], "n1": [9, 9], "n2": [9, NAN], "n": [9, 9]}, "n2", "must exceed 0 for"),
     "one group": ("COR", {"d": [0.1, 0.2], "n1": [NAN, 9], "n2": [9, 9], "n": [9, 9]}, "n1", "must exceed 0 for two"),
 }
 

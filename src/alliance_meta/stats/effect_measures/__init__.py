@@ -55,6 +55,7 @@ KERNELS: dict[str, Kernel] = {
     "ZPCOR": Kernel(correlations.partial_fisher_z),
     "SPCOR": Kernel(correlations.semipartial_correlation, ("LS", "AV")),
     "RPB": Kernel(correlations.point_biserial, ("LS", "ST", "CS")),
+    "ZPB": Kernel(correlations.point_biserial_fisher_z, ("LS", "ST", "CS")),
     "RBIS": Kernel(correlations.biserial),
     "MD": Kernel(mean_differences.mean_difference, ("LS", "UB", "HO")),
     "SMD": Kernel(mean_differences.standardized_difference, ("LS", "LS2", "UB", "AV")),

@@ -18,6 +18,7 @@ __all__ = [
     "partial_correlation",
     "partial_fisher_z",
     "point_biserial",
+    "point_biserial_fisher_z",
     "semipartial_correlation",
     "unbiased_correlation",
 ]
@@ -295,6 +296,48 @@ def point_biserial(
         odds = total**2 / (4.0 * n1 * n2)
         return r, (1.0 - r**2) ** 2 * (1.0 - 1.5 * r**2 + r**2 * odds) / total
     return r, spread**2 / (spread + d**2) ** 3 * (1.0 / n1 + 1.0 / n2 + d**2 / (2.0 * total))
+
+
+@quiet
+def point_biserial_fisher_z(
+    mean1: npt.ArrayLike,
+    mean2: npt.ArrayLike,
+    sd1: npt.ArrayLike,
+    sd2: npt.ArrayLike,
+    n1: npt.ArrayLike,
+    n2: npt.ArrayLike,
+    *,
+    variance_type: str = "LS",
+) -> Estimates:
+    """Fisher's z of the point-biserial correlation (ZPB), with the variance of RPB carried through by the delta method.
+
+    z does not make this variance free of the correlation, as it does for two normal variables.
+
+    Parameters
+    ----------
+    mean1, mean2, sd1, sd2 : array_like
+        Means and standard deviations.
+    n1, n2 : array_like
+        Group sizes.
+    variance_type : {"LS", "ST", "CS"}
+        Group sizes fixed by design ("ST", and "LS"), or random ("CS").
+
+    Returns
+    -------
+    effect, variance : ndarray
+        atanh(r) and var(r) / (1 - r**2)**2.
+
+    References
+    ----------
+    Tate, R. F. (1954), as `point_biserial`; Fisher, R. A. (1921). Metron, 1, 3-32.
+
+    Examples
+    --------
+    >>> print(point_biserial_fisher_z(10, 8, 3, 4, 20, 30)[0].round(4))
+    0.2716
+    """
+    r, variance = point_biserial(mean1, mean2, sd1, sd2, n1, n2, variance_type=variance_type)
+    return np.arctanh(r), variance / (1.0 - r**2) ** 2
 
 
 @quiet
