@@ -110,6 +110,11 @@ class Measure:
     inputs: tuple[tuple[str, ...], ...]
     to_display: Callable[[npt.ArrayLike], FloatArray] = field(default=_same, repr=False)
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether a logarithm is analysed and the ratio is shown."""
+        return self.scale.startswith("log ")
+
 
 _GROUPS = ("mean1", "mean2", "sd1", "sd2", "n1", "n2")
 _PRE_POST = ("mean_pre", "mean_post", "sd_pre", "sd_post", "r_pre_post", "n")

@@ -141,3 +141,16 @@ def test_simulated_data_say_so_under_every_plot() -> None:
     fitted = am.pool(am.effect_sizes(table))
     assert any(caveat in text.get_text() for text in am.plots.forest(fitted).texts)
     assert caveat in am.plots.funnel(fitted).get_title(loc="left")
+
+
+def test_ratios_stand_on_a_logarithmic_axis() -> None:
+    counts = {"events1": [10, 14, 30, 12], "n1": [40, 40, 60, 50], "events2": [5, 8, 15, 6], "n2": [40, 42, 60, 50]}
+    fitted = am.pool(am.effect_sizes(pd.DataFrame(counts), measure="OR"))
+    ax = am.plots.forest(fitted)
+    squares = next(item for item in ax.collections if isinstance(item, PathCollection))
+    assert np.asarray(squares.get_offsets())[:, 0] == pytest.approx(fitted.effects.effect)
+    ticks = dict(zip([label.get_text() for label in ax.get_xticklabels()], ax.get_xticks(), strict=True))
+    assert ticks["1"] == 0.0
+    assert ticks["2"] == pytest.approx(np.log(2.0))
+    # By hand: (10 x 35) / (30 x 5) = 2.33.
+    assert any(text.get_text().startswith("2.33 [") for text in ax.texts)

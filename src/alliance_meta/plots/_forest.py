@@ -20,6 +20,7 @@ __all__ = ["forest"]
 
 _GAP = 0.6  # rows left free between the studies and the pooled effect
 _MARGIN = 0.02  # of the axes' width, between columns
+_MOST_TICKS = 8
 _LONGEST_LABEL = 46  # character cells; forest_rows() keeps the whole label
 
 
@@ -40,7 +41,8 @@ def forest(fit: PooledEffect, *, ax: Axes | None = None, level: float = 0.95, or
     Returns
     -------
     Axes
-        x is the scale shown to people (r for Fisher's z); one unit of y is one row, counted from the top.
+        x is the scale shown to people (r for Fisher's z), or its logarithm for ratios; one unit of y is one row,
+        counted from the top.
 
     Examples
     --------
@@ -57,6 +59,8 @@ def forest(fit: PooledEffect, *, ax: Axes | None = None, level: float = 0.95, or
         ax.figure.subplots_adjust(left=0.02, right=0.98, top=0.98, bottom=0.95 / (0.27 * (bottom + 2.0) + 1.0))
     ax.set_ylim(bottom + 0.8, -1.9)
     left, right = _columns(ax, fit, rows, level)
+    if fit.effects.measure.is_ratio:
+        rows[["effect", "low", "high"]] = np.log(rows[["effect", "low", "high"]])
     low, high = _limits(rows, fit)
     scale = (high - low) / (right - left)
     ax.set_xlim(low - left * scale, high + (1.0 - right) * scale)
@@ -89,8 +93,14 @@ def _columns(ax: Axes, fit: PooledEffect, rows: pd.DataFrame, level: float) -> t
     return (ends[0], ends[1]) if ends[1] - ends[0] >= 0.2 else (max(ends[1] - 0.34, 0.0), ends[1])
 
 
+def _null(fit: PooledEffect) -> float:
+    """Where no effect stands on the axis, which is logarithmic for ratios."""
+    measure = fit.effects.measure
+    return measure.null if measure.is_ratio else float(measure.to_display(measure.null))
+
+
 def _limits(rows: pd.DataFrame, fit: PooledEffect) -> tuple[float, float]:
-    null = float(fit.effects.measure.to_display(fit.effects.measure.null))
+    null = _null(fit)
     studies = rows[rows["kind"] != "prediction"]
     low = float(np.nanmin([*rows["low"], *studies["effect"], null]))
     high = float(np.nanmax([*rows["high"], *studies["effect"], null]))
@@ -99,7 +109,7 @@ def _limits(rows: pd.DataFrame, fit: PooledEffect) -> tuple[float, float]:
 
 
 def _draw_rows(ax: Axes, rows: pd.DataFrame, fit: PooledEffect, limits: tuple[float, float]) -> None:
-    null = float(fit.effects.measure.to_display(fit.effects.measure.null))
+    null = _null(fit)
     studies = rows[rows["kind"] == "study"]
     last = float(rows["y"].max()) + 0.5
     ax.plot([null, null], [-0.6, last], color=GREY, lw=0.8, zorder=1)
@@ -124,10 +134,7 @@ def _draw_diamond(ax: Axes, summary: pd.Series) -> None:
 def _finish(ax: Axes, fit: PooledEffect, limits: tuple[float, float]) -> None:
     ax.set_yticks([])
     ax.spines[["left", "right", "top"]].set_visible(False)
-    ticks = [tick for tick in MaxNLocator(nbins=6).tick_values(*limits) if limits[0] <= tick <= limits[1]]
-    decimals = max(len(f"{tick:.6f}".rstrip("0").partition(".")[2]) for tick in ticks)
-    bounded = fit.effects.measure.bounded
-    ax.set_xticks(ticks, [apa(tick, decimals, bounded=bounded) if tick else "0" for tick in ticks])
+    ax.set_xticks(*_ticks(fit, limits))
     ax.spines["bottom"].set_bounds(*limits)
     ax.spines["bottom"].set_color(GREY)
     ax.tick_params(axis="x", colors=INK, labelsize=8)
@@ -145,6 +152,21 @@ def _finish(ax: Axes, fit: PooledEffect, limits: tuple[float, float]) -> None:
         color=GREY,
         va="top",
     )
+
+
+def _ticks(fit: PooledEffect, limits: tuple[float, float]) -> tuple[list[float], list[str]]:
+    """Places on the axis and what is written there."""
+    measure = fit.effects.measure
+    if measure.is_ratio:
+        steps = (1.0, 2.0, 5.0) if limits[1] - limits[0] < 5.0 else (1.0,)
+        ratios = [step * 10.0**power for power in range(-9, 10) for step in steps]
+        shown = [ratio for ratio in ratios if limits[0] <= np.log(ratio) <= limits[1]]
+        apart, one = 1 + len(shown) // _MOST_TICKS, shown.index(1.0)  # the null, 1, always has its tick
+        shown = shown[one % apart :: apart]
+        return [float(np.log(ratio)) for ratio in shown], [f"{ratio:g}" for ratio in shown]
+    ticks = [float(tick) for tick in MaxNLocator(nbins=6).tick_values(*limits) if limits[0] <= tick <= limits[1]]
+    decimals = max(len(f"{tick:.6f}".rstrip("0").partition(".")[2]) for tick in ticks)
+    return ticks, [apa(tick, decimals, bounded=measure.bounded) if tick else "0" for tick in ticks]
 
 
 def _heterogeneity(fit: PooledEffect) -> str:

@@ -70,12 +70,12 @@ def funnel(fit: PooledEffect, *, ax: Axes | None = None, level: float = 0.95) ->
 def _label(ax: Axes, fit: PooledEffect, level: float) -> None:
     measure = fit.effects.measure
     label = measure.label
-    if measure.code == "ZCOR":
+    if measure.scale == "z":
         ends = ax.get_xlim()
         ticks = [r for r in _R_TICKS if ends[0] <= float(conversions.r_to_z(r)) <= ends[1]]
         names = [apa(r, 2 if abs(r) > 0.9 else 1, bounded=True) if r else "0" for r in ticks]
         ax.set_xticks(conversions.r_to_z(ticks), names)
-        label = "Correlation r (spaced as Fisher's z)"
+        label = f"{measure.display_label} (spaced as Fisher's z)"
     ax.set_xlabel(label, fontsize=9, color=INK)
     ax.set_ylabel("Standard error", fontsize=9, color=INK)
     ax.tick_params(colors=INK, labelsize=8)
