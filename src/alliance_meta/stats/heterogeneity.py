@@ -63,7 +63,7 @@ def cochran_q(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.Array
     """
     common = weighted_mean(effect, variance, include=include)
     df = common.k - 1.0
-    p_value = special.chdtrc(np.where(df > 0.0, df, np.nan), common.residual_ss)
+    p_value = np.where(df > 0.0, special.chdtrc(df, common.residual_ss), np.nan)
     return Cochran(common.residual_ss, df, p_value)
 
 
