@@ -82,7 +82,7 @@ def aggregate(
 
     References
     ----------
-    Composite: Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.), pp. 435-438. Mean:
+    Composite: Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.). Mean:
     Borenstein, M., Hedges, L. V., Higgins, J. P. T., & Rothstein, H. R. (2009). Introduction to meta-analysis,
     ch. 24. Inverse variance: metafor's ``aggregate(x, cluster=, struct="CS", rho=)``. Gleser, L. J., & Olkin, I.
     (2009), in Cooper, Hedges & Valentine (Eds.), Handbook of research synthesis and meta-analysis (2nd ed.), ch. 19.

@@ -169,7 +169,7 @@ class PooledEffect:
         References
         ----------
         Higgins, J. P. T., Thompson, S. G., & Spiegelhalter, D. J. (2009). Journal of the Royal Statistical
-        Society A, 172, 137-159, eq. 12.
+        Society A, 172, 137-159.
         """
         level = _checks.level(level)
         method = _checks.known_name("prediction interval method", method, tuple(PREDICTION_METHODS))
@@ -199,7 +199,7 @@ class PooledEffect:
 
         References
         ----------
-        Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52, section 2.6.
+        Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52.
         """
         level = _checks.level(level)
         _checks.known_name("tau2 interval method", method, ("q-profile",))

@@ -167,7 +167,7 @@ def composite_correlation(r: npt.ArrayLike, group: npt.ArrayLike, correlation: n
 
     References
     ----------
-    Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.), pp. 435-438.
+    Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.).
 
     Examples
     --------
@@ -328,7 +328,7 @@ def composite_from_matrix(r: npt.ArrayLike, correlation: npt.ArrayLike) -> Float
 
     References
     ----------
-    Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.), pp. 435-438.
+    Hunter, J. E., & Schmidt, F. L. (2004). Methods of meta-analysis (2nd ed.).
 
     Examples
     --------

@@ -81,7 +81,7 @@ def inconsistency_from_q(cochran: Cochran) -> Inconsistency:
 
     References
     ----------
-    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558, eq. 4 and 9.
+    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def inconsistency_from_tau2(
 
     References
     ----------
-    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558, eq. 9.
+    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine, 21, 1539-1558.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def q_profile_interval(
 
     References
     ----------
-    Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52, section 2.6.
+    Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def tau2_dl(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLi
 
     References
     ----------
-    DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials, 7, 177-188, eq. 8.
+    DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials, 7, 177-188.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def tau2_reml(effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.Array
 
     References
     ----------
-    Viechtbauer, W. (2005). Journal of Educational and Behavioral Statistics, 30, 261-293, eq. 14-16.
+    Viechtbauer, W. (2005). Journal of Educational and Behavioral Statistics, 30, 261-293.
     Raudenbush, S. W. (2009). In Cooper, Hedges & Valentine (Eds.), Handbook of research synthesis, ch. 16.
 
     Examples

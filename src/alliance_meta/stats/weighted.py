@@ -102,7 +102,7 @@ def knapp_hartung_factor(mean: WeightedMean, *, adhoc: bool = False) -> FloatArr
 
     References
     ----------
-    Knapp, G., & Hartung, J. (2003). Statistics in Medicine, 22, 2693-2710, eq. 3 and p. 2698 (ad hoc).
+    Knapp, G., & Hartung, J. (2003). Statistics in Medicine, 22, 2693-2710.
     Sidik, K., & Jonkman, J. N. (2002). Statistics in Medicine, 21, 3153-3159.
 
     Examples

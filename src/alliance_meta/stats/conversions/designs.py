@@ -195,7 +195,7 @@ def paired_t_to_d(t: npt.ArrayLike, n: npt.ArrayLike, r_pre_post: npt.ArrayLike)
     References
     ----------
     Dunlap, W. P., Cortina, J. M., Vaslow, J. B., & Burke, M. J. (1996). Meta-analysis of experiments with matched
-    groups or repeated measures designs. Psychological Methods, 1, 170-177, eq. 3.
+    groups or repeated measures designs. Psychological Methods, 1, 170-177.
 
     Examples
     --------

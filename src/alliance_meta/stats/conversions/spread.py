@@ -38,7 +38,7 @@ def se_to_sd(std_error: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.5.2.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def difference_se_to_sd(std_error: npt.ArrayLike, n1: npt.ArrayLike, n2: npt.Arr
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.5.2.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def ci_to_se(
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.3.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def ci_to_sd(
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.5.2.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def p_to_se(
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.3.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def pre_post_to_sd_change(sd_pre: npt.ArrayLike, sd_post: npt.ArrayLike, r_pre_p
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.5.2.8.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def sd_change_to_r_pre_post(sd_pre: npt.ArrayLike, sd_post: npt.ArrayLike, sd_ch
 
     References
     ----------
-    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, section 6.5.2.8.
+    Higgins, J. P. T., et al. (Eds.). Cochrane handbook for systematic reviews of interventions, ch. 6.
 
     Examples
     --------
