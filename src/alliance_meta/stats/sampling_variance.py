@@ -26,7 +26,8 @@ def variance_of_correlation(r: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
 
     References
     ----------
-    Hedges, L. V., & Olkin, I. (1985). Statistical methods for meta-analysis; metafor's `escalc(measure="COR", vtype="LS")`.
+    Hedges, L. V., & Olkin, I. (1985). Statistical methods for meta-analysis;
+    metafor's `escalc(measure="COR", vtype="LS")`.
 
     Examples
     --------

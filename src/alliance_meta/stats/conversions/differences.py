@@ -57,7 +57,7 @@ def r_to_d(r: npt.ArrayLike) -> FloatArray:
 
     References
     ----------
-    Cohen, J. (1988). Statistical power analysis for the behavioral sciences, ch. 2, solved for d with groups of one size.
+    Cohen, J. (1988). Statistical power analysis for the behavioral sciences, ch. 2, solved for d with equal groups.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def d_to_r(d: npt.ArrayLike) -> FloatArray:
 
     References
     ----------
-    Cohen, J. (1988). Statistical power analysis for the behavioral sciences, ch. 2, with groups of one size.
+    Cohen, J. (1988). Statistical power analysis for the behavioral sciences, ch. 2, with equal groups.
 
     Examples
     --------
