@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy import special
 
 from alliance_meta.stats._arrays import FloatArray, batch
+from alliance_meta.stats._projection import Model
+from alliance_meta.stats.tau2 import tau2_where_q_equals
 from alliance_meta.stats.weighted import weighted_mean
 
 __all__ = [
@@ -19,8 +21,6 @@ __all__ = [
     "inconsistency_from_tau2",
     "q_profile_interval",
 ]
-
-_MAX_STEPS = 2_000
 
 
 class Cochran(NamedTuple):
@@ -136,7 +136,11 @@ def inconsistency_from_tau2(
 
 
 def q_profile_interval(
-    effect: npt.ArrayLike, variance: npt.ArrayLike, level: float = 0.95, include: npt.ArrayLike | None = None
+    effect: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    level: float = 0.95,
+    include: npt.ArrayLike | None = None,
+    design: npt.ArrayLike | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Interval of tau2 by profiling Q: the tau2 at which Q(tau2) meets its chi-square quantiles.
 
@@ -148,11 +152,13 @@ def q_profile_interval(
     effect, variance : array_like, shape (..., k)
     level : float
     include : array_like of 0 and 1, shape (..., k), optional
+    design : array_like, shape (..., k, p), optional
+        Moderators, the intercept included; the mean alone without it.
 
     Returns
     -------
     low, high : ndarray, shape (...)
-        NaN with fewer than two effects, and where 2,000 Newton steps do not reach the bound.
+        NaN without residual degrees of freedom.
 
     References
     ----------
@@ -164,39 +170,11 @@ def q_profile_interval(
     >>> print(f"[{low:.3f}, {high:.2f}]")
     [0.009, 6.81]
     """
-    y, v, used = batch(effect, variance, include)
-    count = used.sum(axis=-1)
-    df = np.where(count > 1.0, count - 1.0, np.nan)
+    model, shape = Model.of(effect, variance, include, design)
+    df = np.where(model.df > 0.0, model.df, np.nan)
     tail = (1.0 - level) / 2.0
     low, high = (
-        _tau2_where_q_equals(y, v, used, np.asarray(special.chdtri(df, upper), dtype=float))
+        tau2_where_q_equals(model, np.asarray(special.chdtri(df, upper), dtype=float), shape).estimate
         for upper in (tail, 1.0 - tail)
     )
     return low, high
-
-
-def _tau2_where_q_equals(y: FloatArray, v: FloatArray, used: FloatArray, target: FloatArray) -> FloatArray:
-    """Solve Q(tau2) = target, or give 0 where Q(0) is already below it.
-
-    Q is convex and falls with tau2, so Newton's method from 0 rises to the root and never passes it.
-    """
-    shape, k = y.shape[:-1], y.shape[-1]
-    y, v, used = (array.reshape(-1, k) for array in (y, v, used))
-    target = target.reshape(-1)
-    tau2 = np.where(np.isnan(target), np.nan, 0.0)
-    moving = np.flatnonzero(~np.isnan(target))
-    for _ in range(_MAX_STEPS):
-        w = used[moving] / (v[moving] + tau2[moving, None])
-        e = y[moving] - ((w * y[moving]).sum(axis=-1) / w.sum(axis=-1))[:, None]
-        above = (w * e**2).sum(axis=-1) - target[moving]
-        rising = above > 0.0
-        moving, above, w, e = moving[rising], above[rising], w[rising], e[rising]
-        step = above / (w**2 * e**2).sum(axis=-1)
-        proposal = tau2[moving] + step
-        still = proposal > tau2[moving] * (1.0 + 4.0 * np.finfo(float).eps)
-        tau2[moving] = proposal
-        moving = moving[still]
-        if moving.size == 0:
-            break
-    tau2[moving] = np.nan
-    return tau2.reshape(shape)

@@ -1,0 +1,167 @@
+"""Estimators of tau2 by maximum likelihood, at the highest maximum."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
+from alliance_meta.stats._projection import Model
+from alliance_meta.stats._roots import falling_root
+from alliance_meta.stats.tau2._record import Tau2
+
+__all__ = ["log_likelihood", "tau2_ml", "tau2_reml"]
+
+_AT_ONCE = 1 << 16
+"""How many numbers a pass over the grid holds: few enough for the cache, enough to make one fit one pass."""
+
+
+def tau2_reml(
+    effect: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    include: npt.ArrayLike | None = None,
+    design: npt.ArrayLike | None = None,
+) -> Tau2:
+    """Restricted maximum likelihood, at the highest maximum found.
+
+    The score is scanned from 0 to a bound above all maxima, at every doubling of tau2; each descent through 0 is
+    followed to rounding, and the likelihood chooses between them and tau2 = 0.
+
+    Parameters
+    ----------
+    effect, variance : array_like, shape (..., k)
+    include : array_like of 0 and 1, shape (..., k), optional
+    design : array_like, shape (..., k, p), optional
+        Moderators, the intercept included; the mean alone without it.
+
+    Returns
+    -------
+    Tau2
+
+    References
+    ----------
+    Viechtbauer, W. (2005). Journal of Educational and Behavioral Statistics, 30, 261-293.
+    Raudenbush, S. W. (2009). In Cooper, Hedges & Valentine (Eds.), Handbook of research synthesis, ch. 16.
+
+    Examples
+    --------
+    >>> print(tau2_reml([0.1, 0.3, 0.9], [0.02, 0.03, 0.05]).estimate.round(4))
+    0.1281
+    """
+    return _highest(*Model.of(effect, variance, include, design), restricted=True)
+
+
+def tau2_ml(
+    effect: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    include: npt.ArrayLike | None = None,
+    design: npt.ArrayLike | None = None,
+) -> Tau2:
+    """Maximum likelihood, at the highest maximum found; too small with few studies.
+
+    Parameters and result as in `tau2_reml`.
+
+    References
+    ----------
+    Hardy, R. J., & Thompson, S. G. (1996). Statistics in Medicine, 15, 619-629.
+
+    Examples
+    --------
+    It takes no account of having estimated the mean, as REML does:
+
+    >>> y, v = [0.1, 0.3, 0.9], [0.02, 0.03, 0.05]
+    >>> print(f"{tau2_ml(y, v).estimate:.4f} {tau2_reml(y, v).estimate:.4f}")
+    0.0696 0.1281
+    """
+    return _highest(*Model.of(effect, variance, include, design), restricted=False)
+
+
+def log_likelihood(model: Model, tau2: FloatArray, *, restricted: bool) -> FloatArray:
+    """(Restricted) log-likelihood of tau2 with the coefficients profiled out, up to a constant."""
+    marginal = model.v + tau2[..., None]
+    w = model.used / marginal
+    e = model.space.residual(w, model.y)
+    twice = (model.used * np.log(marginal)).sum(axis=-1) + (w * e**2).sum(axis=-1)
+    return np.asarray(-0.5 * (twice + model.space.log_det(w) if restricted else twice))
+
+
+def _highest(model: Model, shape: tuple[int, ...], *, restricted: bool) -> Tau2:
+    estimate = np.full(len(model.y), np.nan)
+    converged = np.ones(len(model.y), dtype=bool)
+    enough = np.flatnonzero((model.df > 0.0) & np.isfinite((model.y + model.v).sum(axis=-1)))
+    if enough.size:
+        whole = enough.size == len(model.y)
+        estimate[enough], converged[enough] = _ascend((model if whole else model.at(enough)).centred(), restricted)
+    return Tau2(estimate.reshape(shape), converged.reshape(shape))
+
+
+def _ascend(model: Model, restricted: bool) -> tuple[FloatArray, BoolArray]:
+    """The highest maximum of each row: 0, or one of the points where the score falls through 0."""
+    grid, slack = _scan(model, restricted)
+    rising = slack > 0.0
+    rising[:, -1] = False  # the bound is above all maxima, whatever rounding says
+    row, cell = np.nonzero(rising[:, :-1] & ~rising[:, 1:])
+    low, high = grid[row, cell], grid[row, cell + 1]
+    above, below = slack[row, cell], np.minimum(slack[row, cell + 1], 0.0)
+    start = np.maximum(low + (high - low) * above / (above - below), low)
+    there = model if np.array_equal(row, np.arange(len(model.y))) else model.at(row)
+
+    def function(tau2: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        return _slack_and_slope(there if rows.size == row.size else there.at(rows), tau2, restricted)
+
+    roots = falling_root(function, low, high, start, there.least_variance())
+    estimate, converged = np.zeros(len(model.y)), np.ones(len(model.y), dtype=bool)
+    estimate[row], converged[row[~roots.converged]] = roots.x, False
+    maxima = np.bincount(row, minlength=len(model.y)) + ~rising[:, 0]
+    contested = np.flatnonzero(maxima[row] > 1)
+    if contested.size:
+        _settle(model, estimate, row[contested], roots.x[contested], restricted)
+    return estimate, converged
+
+
+def _settle(model: Model, estimate: FloatArray, row: IntArray, maxima: FloatArray, restricted: bool) -> None:
+    """Put the highest of several maxima into `estimate`; 0 takes part, for where it is none it is not the highest."""
+    rows = np.unique(row)
+    row, maxima = np.concatenate([rows, row]), np.concatenate([np.zeros(rows.size), maxima])
+    height = log_likelihood(model.at(row), maxima, restricted=restricted)
+    order = np.argsort(height, kind="stable")
+    estimate[row[order]] = maxima[order]  # the last to be written is the highest
+
+
+def _scan(model: Model, restricted: bool) -> tuple[FloatArray, FloatArray]:
+    """Points 0, v/4, v/2, v, 2v ... (v the least variance) up to a bound above all maxima, and `_slack` there."""
+    bound, least = model.spread(), model.least_variance()
+    points = 2 + int(np.ceil(np.log2(4.0 * np.maximum(bound, least) / least).max()))
+    grid = np.minimum(least[:, None] * np.concatenate([[0.0], 2.0 ** np.arange(-2.0, points - 2.0)]), bound[:, None])
+    slack = np.empty(grid.shape)
+    rows_at_once = max(1, _AT_ONCE // (points * model.y.shape[-1]))
+    for first in range(0, len(grid), rows_at_once):
+        part = slice(first, first + rows_at_once)
+        slack[part] = _slack(model.at((part, None)), grid[part], restricted)
+    return grid, slack
+
+
+def _slack(model: Model, tau2: FloatArray, restricted: bool) -> FloatArray:
+    """1 - tr P / y'PPy (tr W in place of tr P for ML): the sign of the score, but nearly straight in tau2."""
+    w = model.weight(tau2)
+    w2 = w * w
+    expected = w.sum(axis=-1)
+    if restricted:
+        expected = expected - model.space.lost(w, w2)
+    with np.errstate(divide="ignore"):
+        return np.asarray(1.0 - expected / (w2 * model.space.residual(w, model.y) ** 2).sum(axis=-1))
+
+
+def _slack_and_slope(model: Model, tau2: FloatArray, restricted: bool) -> tuple[FloatArray, FloatArray]:
+    w = model.weight(tau2)
+    w2 = w * w
+    u = w * model.space.residual(w, model.y)
+    u2, wu = u * u, w * u
+    squares = u2.sum(axis=-1)
+    expected, falling = w.sum(axis=-1), w2.sum(axis=-1)
+    if restricted:
+        expected = expected - model.space.lost(w, w2)
+        falling = falling - 2.0 * model.space.lost(w, w2 * w) + model.space.lost_squared(w, w2)
+    shrinking = 2.0 * ((w * u2).sum(axis=-1) - model.space.explained(w, wu))
+    ratio = expected / squares
+    return 1.0 - ratio, (falling - ratio * shrinking) / squares
