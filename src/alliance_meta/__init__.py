@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
-from alliance_meta.pooling import pool
+from alliance_meta.pooling import pool, pool_many
 from alliance_meta.psychometrics import psychometric
-from alliance_meta.results import PooledEffect, PsychometricResult
+from alliance_meta.results import PooledBatch, PooledEffect, PsychometricResult
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Audit",
     "EffectSizes",
+    "PooledBatch",
     "PooledEffect",
     "PsychometricResult",
     "aggregate",
@@ -40,6 +41,7 @@ __all__ = [
     "errors",
     "plots",
     "pool",
+    "pool_many",
     "psychometric",
     "reports",
     "reproductions",

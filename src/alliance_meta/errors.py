@@ -8,6 +8,7 @@ __all__ = [
     "AllianceMetaError",
     "ConvergenceError",
     "DataFileError",
+    "FormulaError",
     "InputError",
     "OutputError",
     "SpecError",
@@ -38,6 +39,20 @@ class InputError(AllianceMetaError, ValueError):
 
 class UnknownNameError(InputError):
     """A name that is not in the closed set it must come from: a measure, a method, a data set, a column."""
+
+
+class FormulaError(InputError):
+    """A formula that cannot be read, or that asks for something outside the closed list of what formulas may do.
+
+    Attributes
+    ----------
+    piece : str
+        The offending part of the formula.
+    """
+
+    def __init__(self, message: str, *, piece: str = "") -> None:
+        super().__init__(message)
+        self.piece = piece
 
 
 class ConvergenceError(AllianceMetaError, ArithmeticError):

@@ -1,20 +1,38 @@
-"""`pool()`: effects become one pooled effect."""
+"""`pool()`: effects become one pooled effect. `pool_many()`: the same for any number of meta-analyses at once."""
 
 from __future__ import annotations
 
-from math import inf, isfinite, nan
+from collections.abc import Sequence
+from math import nan
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from alliance_meta import _checks
+from alliance_meta._parallel import available_workers, in_pieces
 from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import ConvergenceError, InputError
-from alliance_meta.results import TAU2_METHODS, TESTS, PooledEffect, PoolSettings, Tau2Method, TestMethod
-from alliance_meta.stats import heterogeneity, inference, tau2, weighted
+from alliance_meta.results import (
+    TAU2_METHODS,
+    TESTS,
+    PooledBatch,
+    PooledEffect,
+    PoolSettings,
+    Problem,
+    Tau2Method,
+    TestMethod,
+)
+from alliance_meta.stats import heterogeneity, inference
+from alliance_meta.stats._arrays import FloatArray
+from alliance_meta.stats.random_effects import random_effects
 
-__all__ = ["pool"]
+__all__ = ["pool", "pool_many"]
 
-_ESTIMATORS = {"DL": tau2.tau2_dl, "REML": tau2.tau2_reml}
+Weights = str | Sequence[float] | npt.NDArray[np.float64]
+
+_NUMBERS_AT_ONCE = 100_000
+"""Effects in one piece of `pool_many`: its arrays stay near the processor."""
 
 
 def pool(
@@ -22,6 +40,8 @@ def pool(
     *,
     tau2_method: Tau2Method | str = "REML",
     test: TestMethod | str = "knapp-hartung",
+    weights: Weights = "inverse-variance",
+    q_weights: Weights | None = None,
 ) -> PooledEffect:
     """Pool effects in a random-effects (or equal-effects) model.
 
@@ -29,11 +49,16 @@ def pool(
     ----------
     effects : EffectSizes
         From `effect_sizes()`; treated as independent.
-    tau2_method : {"REML", "DL", "EE"}
+    tau2_method : {"REML", "ML", "DL", "DL2", "HE", "CA2", "HS", "HSk", "SJ", "PM", "PMM", "EB", "GENQ", "EE"}
         Estimator of the between-study variance; ``"EE"`` assumes that there is none.
     test : {"knapp-hartung", "knapp-hartung-adhoc", "t", "z"}
         Distribution and standard error of the mean: Knapp and Hartung's with k - 1 degrees of freedom, the same
         never narrower than without it, the plain standard error with t(k - 1), or with the normal distribution.
+    weights : {"inverse-variance", "equal"}, a column's name, or k numbers
+        Weights of the mean: 1 / (variance + tau2), the plain mean, or others, such as the sample sizes ``"n"`` of
+        historical methods. The standard error is the one the random-effects model gives that mean.
+    q_weights : a column's name or k numbers, optional
+        Weights of the generalised Q statistic; needed for, and only for, ``"GENQ"``.
 
     Returns
     -------
@@ -42,11 +67,11 @@ def pool(
     Raises
     ------
     UnknownNameError
-        For an unknown method or test.
+        For an unknown method, test or column of weights.
     InputError
-        If `effects` is not an `EffectSizes`.
+        If `effects` is not an `EffectSizes`, or weights are not positive and one for each effect.
     ConvergenceError
-        If REML does not reach its maximum.
+        If an iterative estimator does not reach its solution.
 
     References
     ----------
@@ -65,40 +90,68 @@ def pool(
             f"pool() takes the result of effect_sizes(), not {type(effects).__name__}: "
             "pool(effect_sizes(frame, measure=...))"
         )
+    method = _checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS))
+    if (method == "GENQ") != (q_weights is not None):
+        raise InputError("tau2_method='GENQ' needs q_weights, and no other method takes them")
+    label, own = _weights("weights", weights, effects, ("inverse-variance", "equal"))
     settings = PoolSettings(
-        tau2_method=_checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS)),
+        tau2_method=method,
         test=_checks.known_name("test", test, tuple(TESTS)),
+        weights=label,
+        given_weights=own,
+        q_weights=None if q_weights is None else _weights("q_weights", q_weights, effects, ())[1],
     )
-    between = _tau2(effects, settings.tau2_method)
-    return _result(effects, settings, between)
+    return _result(effects, settings)
 
 
-def _tau2(effects: EffectSizes, method: Tau2Method) -> float:
-    """Between-study variance; NaN when one study cannot tell it."""
-    if method == "EE":
-        return 0.0
-    estimate = _ESTIMATORS[method](effects.effect, effects.variance)
-    if not estimate.converged:
-        raise ConvergenceError(
-            f"{method} did not reach its maximum for these {effects.k} effects; try tau2_method='DL'"
-        )
-    return float(estimate.estimate)
+def _weights(
+    argument: str, weights: Weights, effects: EffectSizes, known: tuple[str, ...]
+) -> tuple[str, tuple[float, ...] | None]:
+    """What to call the weights, and the weights, None for those that the model gives."""
+    if isinstance(weights, str) and known[:1] == (weights,):
+        return weights, None
+    table = effects.table
+    if isinstance(weights, str):
+        columns = [str(column) for column in table.select_dtypes("number").columns]
+        column = _checks.known_name(f"kind or column of {argument}", weights, (*known, *columns))
+        if column in known:
+            return column, (1.0,) * effects.k
+        values = table[column]
+    else:
+        column = argument
+        values = pd.Series(np.asarray(weights).ravel())
+        if len(values) != effects.k:
+            raise InputError(f"{argument} must be one number for each of the {effects.k} effects, not {len(values)}")
+        values.index = table.index
+    numbers = _checks.numbers(column, values)
+    _checks.refuse_rows(
+        column, "must be positive to be weights", "Correct them.", numbers <= 0.0, numbers.tolist(), table.index
+    )
+    return "given" if column == argument else f"column {column!r}", tuple(float(number) for number in numbers)
 
 
-def _result(effects: EffectSizes, settings: PoolSettings, between: float) -> PooledEffect:
+def _result(effects: EffectSizes, settings: PoolSettings) -> PooledEffect:
     y, v, k = effects.effect, effects.variance, effects.k
-    mean = weighted.weighted_mean(y, v, between if isfinite(between) else 0.0)
-    std_error = float(mean.std_error)
-    if settings.test.startswith("knapp-hartung"):
-        std_error *= float(weighted.knapp_hartung_factor(mean, adhoc=settings.test.endswith("adhoc")))
-    df = inf if settings.test == "z" else k - 1.0
+    fit = random_effects(
+        y,
+        v,
+        tau2_method=settings.tau2_method,
+        test=settings.test,
+        weights=settings.given_weights,
+        q_weights=settings.q_weights,
+    )
+    if not fit.converged:
+        raise ConvergenceError(
+            f"{settings.tau2_method} did not reach its solution for these {k} effects; try tau2_method='DL'"
+        )
+    estimate, std_error, df, between = (float(part) for part in fit[:4])
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = float((mean.estimate - effects.measure.null) / np.float64(std_error)) if df > 0.0 else nan
+        statistic = float((estimate - effects.measure.null) / np.float64(std_error)) if df > 0.0 else nan
     cochran = heterogeneity.cochran_q(y, v)
     from_q = heterogeneity.inconsistency_from_q(cochran)
     from_tau2 = from_q if settings.tau2_method == "EE" else heterogeneity.inconsistency_from_tau2(between, v)
     return PooledEffect(
-        estimate=float(mean.estimate),
+        estimate=estimate,
         std_error=std_error,
         statistic=statistic,
         df=df,
@@ -144,3 +197,131 @@ def _notes(settings: PoolSettings, k: int, std_error: float) -> list[str]:
             "does not fall below sampling error."
         )
     return notes
+
+
+def pool_many(
+    effect: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    include: npt.ArrayLike | None = None,
+    *,
+    tau2_method: Tau2Method | str = "REML",
+    test: TestMethod | str = "knapp-hartung",
+    chunk_size: int | None = None,
+    workers: int | None = None,
+) -> PooledBatch:
+    """Pool many sets of effects at once: simulations, resamples, subsets, one row a meta-analysis.
+
+    Parameters
+    ----------
+    effect, variance : array_like, shape (..., k)
+        Effects and their sampling variances, broadcast together and with `include`.
+    include : array_like of 0 and 1, shape (..., k), optional
+        Effects that take part; what stands in left-out places, NaN included, has no influence.
+    tau2_method : {"REML", "ML", "DL", "DL2", "HE", "CA2", "HS", "HSk", "SJ", "PM", "PMM", "EB", "EE"}
+    test : {"knapp-hartung", "knapp-hartung-adhoc", "t", "z"}
+        As in `pool`.
+    chunk_size : int, optional
+        Meta-analyses computed together; memory grows with it, the numbers do not depend on it.
+    workers : int, optional
+        Threads; all processors without it. The numbers do not depend on it.
+
+    Returns
+    -------
+    PooledBatch
+        A row that cannot be pooled is NaN, and says why; the others are not touched by it.
+
+    Raises
+    ------
+    InputError
+        For arrays that do not fit together, an `include` with other values than 0 and 1, or less than one worker.
+    UnknownNameError
+        For an unknown method or test.
+
+    Examples
+    --------
+    A leave-one-out analysis is one call:
+
+    >>> import numpy as np
+    >>> fits = pool_many([0.1, 0.3, 0.9], [0.02, 0.03, 0.05], 1 - np.eye(3), tau2_method="DL", test="z")
+    >>> fits.estimate.round(2)
+    array([0.58, 0.48, 0.18])
+    """
+    method = _checks.known_name("tau2_method", tau2_method, tuple(name for name in TAU2_METHODS if name != "GENQ"))
+    test = _checks.known_name("test", test, tuple(TESTS))
+    y, v, used = _batch(effect, variance, include)
+    shape, k = y.shape[:-1], y.shape[-1]
+    total = int(np.prod(shape))
+    size = chunk_size if chunk_size is not None else max(1, _NUMBERS_AT_ONCE // max(k, 1))
+    threads = workers if workers is not None else available_workers()
+    for name, number in (("chunk_size", size), ("workers", threads)):
+        if number < 1:
+            raise InputError(f"{name} must be 1 or more, not {number}")
+    numbers = np.empty((5, total))
+    problem = np.zeros(total, dtype=np.int8)
+
+    def work(piece: slice) -> None:
+        data = (_rows(y, piece, total), _rows(v, piece, total), _rows(used, piece, total))
+        numbers[:, piece], problem[piece] = _fit(data, method, test)
+
+    in_pieces(work, total, size, workers=threads, unit="fit")
+    estimate, std_error, df, tau2, count = (row.reshape(shape) for row in numbers)
+    return PooledBatch(
+        estimate=estimate,
+        std_error=std_error,
+        df=df,
+        tau2=tau2,
+        k=count,
+        problem=problem.reshape(shape),
+        settings=PoolSettings(tau2_method=method, test=test),
+        effect=y,
+        variance=v,
+        include=used,
+    )
+
+
+def _batch(
+    effect: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The three arrays in one shape (..., k), as views wherever possible."""
+    try:
+        arrays = [np.asarray(array, dtype=float) for array in (effect, variance, 1.0 if include is None else include)]
+        y, v, used = np.broadcast_arrays(*arrays)
+    except ValueError as error:
+        raise InputError(f"effect, variance and include must be arrays of numbers that fit together: {error}") from None
+    if y.ndim == 0:
+        raise InputError("effect must have at least one axis, the effects of a meta-analysis along the last")
+    if not ((arrays[2] == 0.0) | (arrays[2] == 1.0)).all():
+        raise InputError("include must hold 0 (left out) and 1 (takes part) only")
+    return y, v, used
+
+
+def _rows(array: FloatArray, piece: slice, total: int) -> FloatArray:
+    """Some meta-analyses of a batch, as (B, k), without copying a broadcast array as a whole."""
+    if array.ndim == 1:
+        return array[np.newaxis]
+    index = piece if array.ndim == 2 else np.unravel_index(np.arange(total)[piece], array.shape[:-1])
+    return np.ascontiguousarray(array[index])
+
+
+def _fit(
+    data: tuple[FloatArray, FloatArray, FloatArray], method: str, test: str
+) -> tuple[FloatArray, npt.NDArray[np.int8]]:
+    """Estimate, standard error, df, tau2 and k of (B, k) arrays, and what is wrong with each row."""
+    y, v, used = data
+    taken = used != 0.0
+    problem = np.zeros(len(y), dtype=np.int8)
+    problem[~taken.any(axis=-1)] = Problem.NOTHING
+    problem[(~np.isfinite(y) & taken).any(axis=-1)] = Problem.EFFECT
+    problem[(~((v > 0.0) & (v < np.inf)) & taken).any(axis=-1)] = Problem.VARIANCE
+    sound = np.flatnonzero(problem == Problem.NONE)
+    numbers = np.full((5, len(y)), np.nan)
+    if sound.size < len(y):
+        y, v, used = y[sound], v[sound], used[sound]
+    include = None if (used == 1.0).all() else used
+    fit = random_effects(y, v, include, tau2_method=method, test=test)
+    numbers[:, sound] = np.stack([fit.estimate, fit.std_error, fit.df, fit.tau2, fit.k])
+    numbers[4] = taken.sum(axis=-1)
+    stuck = sound[~fit.converged]
+    numbers[:4, stuck], problem[stuck] = np.nan, Problem.CONVERGENCE
+    problem[sound[fit.k == 1.0]] = Problem.ONE_EFFECT
+    return numbers, problem

@@ -23,6 +23,7 @@ NAMES = {
     "alliance_meta": [
         "Audit",
         "EffectSizes",
+        "PooledBatch",
         "PooledEffect",
         "PsychometricResult",
         "aggregate",
@@ -34,6 +35,7 @@ NAMES = {
         "errors",
         "plots",
         "pool",
+        "pool_many",
         "psychometric",
         "reports",
         "reproductions",
@@ -53,6 +55,7 @@ NAMES = {
         "AllianceMetaError",
         "ConvergenceError",
         "DataFileError",
+        "FormulaError",
         "InputError",
         "OutputError",
         "SpecError",

@@ -15,10 +15,11 @@ import alliance_meta as am
 from alliance_meta.results import TAU2_METHODS, TESTS
 from alliance_meta.stats import conversions, heterogeneity, tau2, weighted
 
+METHODS = tuple(method for method in TAU2_METHODS if method != "GENQ")  # which needs weights of its own
 Array = npt.NDArray[np.float64]
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=60)
-EVERY_METHOD = pytest.mark.parametrize("method", TAU2_METHODS)
+EVERY_METHOD = pytest.mark.parametrize("method", METHODS)
 
 
 @st.composite
@@ -246,7 +247,7 @@ def test_with_equal_variances_knapp_hartung_is_the_t_test_of_the_effects(data: t
     y = data[0]
     assume(np.ptp(y) > 0.0)
     expected = stats.ttest_1samp(y, 0.0)
-    for method in TAU2_METHODS:
+    for method in METHODS:
         fit = fit_of(y, np.full(len(y), 0.04), method)
         assert math.isclose(fit.statistic, float(expected.statistic), rel_tol=1e-8, abs_tol=1e-9)
         assert math.isclose(fit.p_value, float(expected.pvalue), rel_tol=1e-7, abs_tol=1e-12)

@@ -1,5 +1,6 @@
 """The frozen results, and the words they print."""
 
+from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._pooled import DisplayScale, Interval, PooledEffect, PoolSettings
 from alliance_meta.results._psychometric import (
     PSYCHOMETRIC_METHODS,
@@ -35,8 +36,10 @@ __all__ = [
     "DisplayScale",
     "Interval",
     "PoolSettings",
+    "PooledBatch",
     "PooledEffect",
     "PredictionMethod",
+    "Problem",
     "PsychometricMethod",
     "PsychometricResult",
     "PsychometricSettings",

@@ -80,10 +80,24 @@ class DisplayScale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """Every option a pooled effect was computed with."""
+    """Every option a pooled effect was computed with.
+
+    Attributes
+    ----------
+    tau2_method, test : str
+    weights : str
+        What weights the mean has: ``"inverse-variance"``, ``"equal"``, ``"column 'n'"`` or ``"given"``.
+    given_weights : tuple of float or None
+        The weights, where they are not the model's own.
+    q_weights : tuple of float or None
+        Weights of the generalised Q statistic, for ``"GENQ"``.
+    """
 
     tau2_method: Tau2Method
     test: TestMethod
+    weights: str = "inverse-variance"
+    given_weights: tuple[float, ...] | None = None
+    q_weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "APA_TAU2_METHODS",
     "PREDICTION_METHODS",
     "QUANTITIES",
     "TAU2_METHODS",
@@ -15,14 +16,41 @@ __all__ = [
     "TestMethod",
 ]
 
-Tau2Method = Literal["REML", "DL", "EE"]
+Tau2Method = Literal["REML", "ML", "DL", "DL2", "HE", "CA2", "HS", "HSk", "SJ", "PM", "PMM", "EB", "GENQ", "EE"]
 TestMethod = Literal["z", "t", "knapp-hartung", "knapp-hartung-adhoc"]
 PredictionMethod = Literal["t(k-2)", "metafor"]
 
 TAU2_METHODS: dict[Tau2Method, str] = {
     "REML": "restricted maximum likelihood",
+    "ML": "maximum likelihood",
     "DL": "DerSimonian-Laird",
+    "DL2": "two-step DerSimonian-Laird",
+    "HE": "Hedges",
+    "CA2": "two-step Hedges (Cochran's ANOVA)",
+    "HS": "Hunter-Schmidt",
+    "HSk": "Hunter-Schmidt with small-sample correction",
+    "SJ": "Sidik-Jonkman",
+    "PM": "Paule-Mandel",
+    "PMM": "median-unbiased Paule-Mandel",
+    "EB": "empirical Bayes (the same as Paule-Mandel)",
+    "GENQ": "the generalised Q statistic",
     "EE": "the assumption of equal effects (tau² = 0)",
+}
+APA_TAU2_METHODS: dict[Tau2Method, str] = {
+    "REML": "restricted maximum likelihood",
+    "ML": "maximum likelihood",
+    "DL": "DerSimonian–Laird estimator",
+    "DL2": "two-step DerSimonian–Laird estimator",
+    "HE": "Hedges estimator",
+    "CA2": "two-step Hedges estimator",
+    "HS": "Hunter–Schmidt estimator",
+    "HSk": "Hunter–Schmidt estimator with small-sample correction",
+    "SJ": "Sidik–Jonkman estimator",
+    "PM": "Paule–Mandel estimator",
+    "PMM": "median-unbiased Paule–Mandel estimator",
+    "EB": "empirical Bayes estimator",
+    "GENQ": "generalised Q estimator",
+    "EE": "",
 }
 TESTS: dict[TestMethod, str] = {
     "z": "the normal distribution",

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alliance_meta._tables import SummaryTable, apa, number, p_value, small
-from alliance_meta.results._vocabulary import TAU2_METHODS, TEST_NAMES, TESTS
+from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TEST_NAMES, TESTS
 
 if TYPE_CHECKING:
     from alliance_meta.results._pooled import PooledEffect
 
 __all__ = ["apa_sentence", "r_code", "summary_table"]
 
+_TWO_STEP = {"DL2": "DL", "CA2": "HE"}
 _METAFOR_TESTS = {"z": "z", "t": "t", "knapp-hartung": "knha", "knapp-hartung-adhoc": "adhoc"}
-_APA_ESTIMATORS = {"REML": "restricted maximum likelihood", "DL": "DerSimonian–Laird estimator", "EE": ""}
+_ITERATIVE = {
+    "REML": "threshold = {0:.1e}, maxiter = 1000",
+    "ML": "threshold = {0:.1e}, maxiter = 1000",
+    "PM": "tol = {0:.1e}, maxiter = 1000",
+    "PMM": "tol = {0:.1e}, maxiter = 1000",
+    "EB": "threshold = {0:.1e}, maxiter = 1000",
+}
+"""Where metafor iterates: how to make it go on to the solution."""
 
 
 def _studies_text(fit: PooledEffect) -> str:
@@ -30,7 +39,8 @@ def summary_table(fit: PooledEffect) -> SummaryTable:
     equal = settings.tau2_method == "EE"
     tau2 = fit.tau2_interval()
     caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
-    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; mean tested by {TESTS[settings.test]}"
+    weighted = "" if settings.weights == "inverse-variance" else f"; weights of the mean: {settings.weights}"
+    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; mean tested by {TESTS[settings.test]}{weighted}"
     unusual = (f"Interval of tau²: {tau2.note}",) if tau2.note and fit.k > 1 else ()
     return SummaryTable(
         title=f"{'Equal' if equal else 'Random'}-effects meta-analysis of {_studies_text(fit)}",
@@ -85,7 +95,7 @@ def apa_sentence(fit: PooledEffect, level: float) -> str:
         return apa(value, 2, bounded=own.bounded)
 
     model = "An equal-effects" if settings.tau2_method == "EE" else "A random-effects"
-    methods = ", ".join(filter(None, (_APA_ESTIMATORS[settings.tau2_method], TEST_NAMES[settings.test])))
+    methods = ", ".join(filter(None, (APA_TAU2_METHODS[settings.tau2_method], TEST_NAMES[settings.test])))
     statistic = "z" if isinf(fit.df) else f"t({fit.df:.0f})"
     sentence = (
         f"{model} meta-analysis{f' ({methods})' if methods else ''} of k = {fit.k} "
@@ -117,25 +127,40 @@ def apa_sentence(fit: PooledEffect, level: float) -> str:
 
 
 def r_code(fit: PooledEffect) -> str:
-    def vector(values: np.ndarray) -> str:
-        return f"c({', '.join(repr(float(value)) for value in values)})"
+    def vector(values: Iterable[float] | None) -> str:
+        return f"c({', '.join(repr(float(value)) for value in values or ())})"
 
     settings, effects = fit.settings, fit.effects
     labels = ", ".join(_r_string(label) for label in effects.labels)
     fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
-    control = f", control = list(threshold = {fineness:.1e}, maxiter = 1000)" if settings.tau2_method == "REML" else ""
+    asked = [f'method = "{settings.tau2_method}"', f'test = "{_METAFOR_TESTS[settings.test]}"', "slab = slab"]
+    before: list[str] = []
+    if settings.tau2_method == "GENQ":
+        before.append(f'tau2 <- rma(yi, vi, method = "GENQ", weights = {vector(settings.q_weights)})$tau2')
+    elif settings.tau2_method in _TWO_STEP:
+        first = _TWO_STEP[settings.tau2_method]
+        before += [
+            f'first <- rma(yi, vi, method = "{first}")$tau2  # {settings.tau2_method}: two steps',
+            'tau2 <- rma(yi, vi, method = "GENQ", weights = 1 / (vi + first))$tau2',
+        ]
+    if before:
+        asked[0] = "tau2 = tau2"
+    if settings.given_weights is not None:
+        asked.append(f"weights = {vector(settings.given_weights)}")
+    if settings.tau2_method in _ITERATIVE:
+        asked.append(f"control = list({_ITERATIVE[settings.tau2_method].format(fineness)})")
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),
         f"# {effects.measure.label}",
-        f"yi <- {vector(effects.effect)}",
-        f"vi <- {vector(effects.variance)}",
+        f"yi <- {vector(effects.effect.tolist())}",
+        f"vi <- {vector(effects.variance.tolist())}",
         f"slab <- c({labels})",
-        f'fit <- rma(yi, vi, method = "{settings.tau2_method}", test = "{_METAFOR_TESTS[settings.test]}", '
-        f"slab = slab{control})",
+        *before,
+        f"fit <- rma(yi, vi, {', '.join(asked)})",
         "print(fit, digits = 6)",
     ]
-    if fit.k > 1 and settings.tau2_method != "EE":
+    if fit.k > 1 and settings.tau2_method != "EE" and not before:  # metafor has none for a fixed tau2
         lines.append(f"print(confint(fit, control = list(tol = {fineness:.1e}, maxiter = 10000)), digits = 6)")
     if effects.measure.code == "ZCOR":
         lines.append("print(predict(fit, transf = transf.ztor), digits = 6)")

@@ -19,9 +19,10 @@ def batch(
 
     Left-out effects get effect 0 and variance 1, so that whatever stood there, NaN included, cannot leak in.
     """
-    used = np.ones(1) if include is None else np.asarray(include, dtype=float)
-    y, v, used = np.broadcast_arrays(np.asarray(effect, dtype=float), np.asarray(variance, dtype=float), used)
+    y, v = np.asarray(effect, dtype=float), np.asarray(variance, dtype=float)
     if include is None:
-        return y, v, used
+        y, v = (y, v) if y.shape == v.shape else np.broadcast_arrays(y, v)
+        return y, v, np.ones(y.shape)
+    y, v, used = np.broadcast_arrays(y, v, np.asarray(include, dtype=float))
     left_out = used == 0.0
     return np.where(left_out, 0.0, y), np.where(left_out, 1.0, v), used

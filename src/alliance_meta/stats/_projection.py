@@ -41,9 +41,12 @@ class Mean:
         """The trace of C X'DX, D diagonal."""
         return np.asarray(d.sum(axis=-1) / w.sum(axis=-1))
 
-    def lost_squared(self, w: FloatArray, d: FloatArray) -> FloatArray:
-        """The trace of (C X'DX)^2."""
-        return np.asarray(self.lost(w, d) ** 2)
+    def traces(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The traces of P and PP."""
+        w2 = w * w
+        s1, s2 = w.sum(axis=-1), w2.sum(axis=-1)
+        ratio = s2 / s1
+        return s1 - ratio, s2 - 2.0 * (w2 * w).sum(axis=-1) / s1 + ratio * ratio
 
     def explained(self, w: FloatArray, u: FloatArray) -> FloatArray:
         """The quadratic form u'X C X'u."""
@@ -80,10 +83,13 @@ class Columns:
         """The trace of C X'DX, D diagonal."""
         return np.asarray(np.trace(np.linalg.solve(self._cross(w), self._cross(d)), axis1=-2, axis2=-1))
 
-    def lost_squared(self, w: FloatArray, d: FloatArray) -> FloatArray:
-        """The trace of (C X'DX)^2."""
-        lost = np.linalg.solve(self._cross(w), self._cross(d))
-        return np.asarray((lost * np.swapaxes(lost, -1, -2)).sum(axis=(-1, -2)))
+    def traces(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The traces of P and PP."""
+        cross, w2 = self._cross(w), w * w
+        once, twice = (np.linalg.solve(cross, self._cross(d)) for d in (w2, w2 * w))
+        first = w.sum(axis=-1) - np.trace(once, axis1=-2, axis2=-1)
+        again = (once * np.swapaxes(once, -1, -2)).sum(axis=(-1, -2))
+        return np.asarray(first), np.asarray(w2.sum(axis=-1) - 2.0 * np.trace(twice, axis1=-2, axis2=-1) + again)
 
     def explained(self, w: FloatArray, u: FloatArray) -> FloatArray:
         """The quadratic form u'X C X'u."""

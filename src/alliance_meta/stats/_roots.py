@@ -47,29 +47,30 @@ def falling_root(
         NaN where the function is, and where 200 steps do not reach the root.
     """
     low, high, x = low.copy(), high.copy(), start.copy()
-    last = np.full(x.shape, np.inf)
+    last = np.full(x.shape, np.nan)
     converged = np.ones(x.shape, dtype=bool)
     moving = np.arange(x.size)
-    for _ in range(_MAX_STEPS):
-        here, size = x[moving], scale[moving]
-        value, slope = function(here, moving)
-        bottom = np.where(value >= 0.0, here, low[moving])
-        top = np.where(value <= 0.0, here, high[moving])
-        low[moving], high[moving] = bottom, top
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for _ in range(_MAX_STEPS):
+            here, size, before = x[moving], scale[moving], last[moving]
+            value, slope = function(here, moving)
+            bottom = np.where(value >= 0.0, here, low[moving])
+            top = np.where(value <= 0.0, here, high[moving])
+            low[moving], high[moving] = bottom, top
             there = here - value / slope
-        middle = np.sqrt((bottom + size) * (top + size)) - size
-        newton = (slope < 0.0) & (there >= bottom) & (there <= top)
-        there = np.where(newton, there, middle)
-        step = np.abs(there - here)
-        fineness = step / (here + size)
-        # Newton's steps shrink until only rounding is left of them.
-        settled = (fineness <= 2.0 * _EPS) | (newton & (fineness <= _NEAR) & (step >= 0.25 * last[moving]))
-        x[moving] = np.where(value == 0.0, here, np.where(np.isnan(value), np.nan, there))
-        last[moving] = np.where(newton, step, np.inf)
-        moving = moving[~(settled | (value == 0.0) | np.isnan(value))]
-        if moving.size == 0:
-            break
+            newton = (slope < 0.0) & (there >= bottom) & (there <= top)
+            if not newton.all():
+                there = np.where(newton, there, np.sqrt((bottom + size) * (top + size)) - size)
+            step = np.abs(there - here)
+            fineness, shrinking = step / (here + size), step / before
+            # Newton's steps shrink quadratically, so this one and the last tell the next, until only rounding is left.
+            fine = (fineness * shrinking**2 <= _EPS) | ((fineness <= _NEAR) & (shrinking >= 0.25))
+            settled = (newton & fine) | (fineness <= 2.0 * _EPS) | (value == 0.0) | np.isnan(value)
+            x[moving] = np.where(value == 0.0, here, np.where(np.isnan(value), np.nan, there))
+            last[moving] = np.where(newton, step, np.nan)
+            moving = moving[~settled]
+            if moving.size == 0:
+                break
     converged[moving] = False
     x[moving] = np.nan
     return Roots(x, converged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,8 @@ from alliance_meta.stats.tau2._record import Tau2
 
 __all__ = ["log_likelihood", "tau2_ml", "tau2_reml"]
 
-_AT_ONCE = 1 << 16
+_CLOSELY = 16
+_AT_ONCE = 1 << 15
 """How many numbers a pass over the grid holds: few enough for the cache, enough to make one fit one pass."""
 
 
@@ -24,8 +27,9 @@ def tau2_reml(
 ) -> Tau2:
     """Restricted maximum likelihood, at the highest maximum found.
 
-    The score is scanned from 0 to a bound above all maxima, at every doubling of tau2; each descent through 0 is
-    followed to rounding, and the likelihood chooses between them and tau2 = 0.
+    The score is scanned from 0 to a bound above all maxima, at every doubling of the least total variance and more
+    closely where it is not monotone; each descent through 0 is followed to rounding, and the likelihood chooses
+    between them and tau2 = 0.
 
     Parameters
     ----------
@@ -95,24 +99,28 @@ def _highest(model: Model, shape: tuple[int, ...], *, restricted: bool) -> Tau2:
     return Tau2(estimate.reshape(shape), converged.reshape(shape))
 
 
+class _Descents(NamedTuple):
+    """Where the score falls through 0: the row, a bracket, and a first guess in it."""
+
+    row: IntArray
+    low: FloatArray
+    high: FloatArray
+    start: FloatArray
+
+
 def _ascend(model: Model, restricted: bool) -> tuple[FloatArray, BoolArray]:
     """The highest maximum of each row: 0, or one of the points where the score falls through 0."""
-    grid, slack = _scan(model, restricted)
-    rising = slack > 0.0
-    rising[:, -1] = False  # the bound is above all maxima, whatever rounding says
-    row, cell = np.nonzero(rising[:, :-1] & ~rising[:, 1:])
-    low, high = grid[row, cell], grid[row, cell + 1]
-    above, below = slack[row, cell], np.minimum(slack[row, cell + 1], 0.0)
-    start = np.maximum(low + (high - low) * above / (above - below), low)
-    there = model if np.array_equal(row, np.arange(len(model.y))) else model.at(row)
+    found, falls_at_0 = _descents(model, restricted)
+    row, each = found.row, np.arange(len(model.y))
+    there = model if np.array_equal(row, each) else model.at(row)
 
     def function(tau2: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         return _slack_and_slope(there if rows.size == row.size else there.at(rows), tau2, restricted)
 
-    roots = falling_root(function, low, high, start, there.least_variance())
-    estimate, converged = np.zeros(len(model.y)), np.ones(len(model.y), dtype=bool)
+    roots = falling_root(function, found.low, found.high, found.start, there.least_variance())
+    estimate, converged = np.zeros(each.size), np.ones(each.size, dtype=bool)
     estimate[row], converged[row[~roots.converged]] = roots.x, False
-    maxima = np.bincount(row, minlength=len(model.y)) + ~rising[:, 0]
+    maxima = np.bincount(row, minlength=each.size) + falls_at_0
     contested = np.flatnonzero(maxima[row] > 1)
     if contested.size:
         _settle(model, estimate, row[contested], roots.x[contested], restricted)
@@ -128,11 +136,35 @@ def _settle(model: Model, estimate: FloatArray, row: IntArray, maxima: FloatArra
     estimate[row[order]] = maxima[order]  # the last to be written is the highest
 
 
-def _scan(model: Model, restricted: bool) -> tuple[FloatArray, FloatArray]:
-    """Points 0, v/4, v/2, v, 2v ... (v the least variance) up to a bound above all maxima, and `_slack` there."""
-    bound, least = model.spread(), model.least_variance()
-    points = 2 + int(np.ceil(np.log2(4.0 * np.maximum(bound, least) / least).max()))
-    grid = np.minimum(least[:, None] * np.concatenate([[0.0], 2.0 ** np.arange(-2.0, points - 2.0)]), bound[:, None])
+def _descents(model: Model, restricted: bool) -> tuple[_Descents, BoolArray]:
+    """Where the score of each row falls through 0, and whether it falls at 0 already."""
+    grid, slack = _scan(model, restricted, 1)
+    found, falls_at_0 = _crossings(grid, slack), slack[:, 0] <= 0.0
+    wavy = np.flatnonzero((slack[:, 1:] > slack[:, :-1]).any(axis=-1))
+    if wavy.size == 0:
+        return found, falls_at_0
+    # Few rows have a second maximum, and those that might are looked at closely.
+    closely = _crossings(*_scan(model.at(wavy), restricted, _CLOSELY))
+    closely = closely._replace(row=wavy[closely.row])
+    plain = ~np.isin(found.row, wavy)
+    both = (np.concatenate([field[plain], more]) for field, more in zip(found, closely, strict=True))
+    return _Descents(*both), falls_at_0
+
+
+def _crossings(grid: FloatArray, slack: FloatArray) -> _Descents:
+    rising = slack > 0.0
+    rising[:, -1] = False  # the bound is above all maxima, whatever rounding says
+    row, cell = np.nonzero(rising[:, :-1] & ~rising[:, 1:])
+    low, high = grid[row, cell], grid[row, cell + 1]
+    above, below = slack[row, cell], np.minimum(slack[row, cell + 1], 0.0)
+    return _Descents(row, low, high, np.maximum(low + (high - low) * above / (above - below), low))
+
+
+def _scan(model: Model, restricted: bool, steps: int) -> tuple[FloatArray, FloatArray]:
+    """Points from 0 to a bound above all maxima, `steps` to a doubling of the least total variance, and `_slack`."""
+    least, bound = model.least_variance(), _bound(model)
+    points = 2 + int(np.ceil(steps * np.log2((least + bound) / least).max()))
+    grid = np.minimum(least[:, None] * np.expm1(np.arange(points) * (np.log(2.0) / steps)), bound[:, None])
     slack = np.empty(grid.shape)
     rows_at_once = max(1, _AT_ONCE // (points * model.y.shape[-1]))
     for first in range(0, len(grid), rows_at_once):
@@ -141,27 +173,35 @@ def _scan(model: Model, restricted: bool) -> tuple[FloatArray, FloatArray]:
     return grid, slack
 
 
+def _bound(model: Model) -> FloatArray:
+    """A tau2 above which the score is negative.
+
+    With S the sum of squares of the plain residuals, y'PPy is at most S / (tau2 + least v)^2, and each of its terms
+    below that of tr P where tau2 > S; and tr P is at least df / (tau2 + greatest v).
+    """
+    least, greatest, total = model.least_variance(), np.max(model.used * model.v, axis=-1), model.spread()
+    mean = total / model.df
+    crossing = 0.5 * mean - least + np.sqrt(mean * (0.25 * mean + (greatest - least)))
+    return np.asarray(np.minimum(total, np.maximum(crossing, 0.0)))
+
+
 def _slack(model: Model, tau2: FloatArray, restricted: bool) -> FloatArray:
     """1 - tr P / y'PPy (tr W in place of tr P for ML): the sign of the score, but nearly straight in tau2."""
     w = model.weight(tau2)
-    w2 = w * w
     expected = w.sum(axis=-1)
     if restricted:
-        expected = expected - model.space.lost(w, w2)
+        expected = expected - model.space.lost(w, w * w)
+    u = w * model.space.residual(w, model.y)
     with np.errstate(divide="ignore"):
-        return np.asarray(1.0 - expected / (w2 * model.space.residual(w, model.y) ** 2).sum(axis=-1))
+        return np.asarray(1.0 - expected / (u * u).sum(axis=-1))
 
 
 def _slack_and_slope(model: Model, tau2: FloatArray, restricted: bool) -> tuple[FloatArray, FloatArray]:
     w = model.weight(tau2)
-    w2 = w * w
     u = w * model.space.residual(w, model.y)
-    u2, wu = u * u, w * u
+    u2 = u * u
     squares = u2.sum(axis=-1)
-    expected, falling = w.sum(axis=-1), w2.sum(axis=-1)
-    if restricted:
-        expected = expected - model.space.lost(w, w2)
-        falling = falling - 2.0 * model.space.lost(w, w2 * w) + model.space.lost_squared(w, w2)
-    shrinking = 2.0 * ((w * u2).sum(axis=-1) - model.space.explained(w, wu))
+    expected, falling = model.space.traces(w) if restricted else (w.sum(axis=-1), (w * w).sum(axis=-1))
+    shrinking = 2.0 * ((w * u2).sum(axis=-1) - model.space.explained(w, w * u))
     ratio = expected / squares
     return 1.0 - ratio, (falling - ratio * shrinking) / squares

@@ -79,8 +79,9 @@ def tau2_where_q_equals(model: Model, target: FloatArray, shape: tuple[int, ...]
 
     1 / Q(tau2) is concave and nearly straight, so Newton's method from 0 rises to the root in a few steps.
     """
-    tau2 = np.where(np.isnan(target), np.nan, 0.0)
-    above = np.flatnonzero(_q(model, np.zeros(len(tau2)))[0] > target)
+    at_0 = _q(model, np.zeros(len(target)))[0]
+    tau2 = np.where(np.isnan(at_0 - target), np.nan, 0.0)
+    above = np.flatnonzero(at_0 > target)
     converged: BoolArray = np.ones(len(tau2), dtype=bool)
     if above.size:
         there, aim = model.at(above), target[above]
