@@ -1,12 +1,13 @@
 """What is left of effects once the mean, or the part that moderators explain, is taken out.
 
 With weights W and design X, the residual projection is P = W - W X C X'W, C = (X'WX)^-1. Every estimator of tau2 is
-made of a few numbers of P: y'Py, y'PPy, y'PPPy, tr P, tr PP, log det X'WX. `Mean` has what they need in closed form for
-the mean alone, `Columns` for any design; both work on arrays (..., k).
+made of a few numbers of P: y'Py, y'PPy, y'PPPy, tr P, tr PP, log det X'WX. `Mean` gives the projection for the mean
+alone, `Columns` for any design; both work on arrays (..., k).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,81 @@ import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray, batch
 
-__all__ = ["Columns", "Mean", "Model"]
+__all__ = ["Columns", "Mean", "Model", "Projection"]
 
 Rows = IntArray | BoolArray | tuple[slice, None]
 """Some rows of a batch, or a slice of them with one more axis before the last."""
+
+_DEPENDENT = 1e-10
+"""A column of which others explain all but this share is none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The projection for weights w, as columns q that are orthonormal in them: P = W - W Q Q'W."""
+
+    w: FloatArray
+    q: Sequence[FloatArray]
+    log_det: FloatArray
+
+    def residual(self, y: FloatArray) -> FloatArray:
+        """What weighted least squares on the columns leaves of y."""
+        e = y
+        for _ in range(2):  # the second pass takes back what rounding left in the first
+            u = self.w * e
+            for q in self.q:
+                e = e - (u * q).sum(axis=-1)[..., None] * q
+        return e
+
+    def lost(self, d: FloatArray) -> FloatArray:
+        """The trace of C X'DX, D diagonal."""
+        return np.asarray(sum((d * q * q).sum(axis=-1) for q in self.q))
+
+    def traces(self) -> tuple[FloatArray, FloatArray]:
+        """The traces of P and PP."""
+        w2 = self.w * self.w
+        w2q = [w2 * q for q in self.q]
+        again = sum((left * right).sum(axis=-1) ** 2 for left in w2q for right in self.q)
+        trace = self.w.sum(axis=-1) - sum((left * right).sum(axis=-1) for left, right in zip(w2q, self.q, strict=True))
+        return np.asarray(trace), np.asarray(w2.sum(axis=-1) - 2.0 * self.lost(w2 * self.w) + again)
+
+    def explained(self, u: FloatArray) -> FloatArray:
+        """The quadratic form u'X C X'u."""
+        return np.asarray(sum((u * q).sum(axis=-1) ** 2 for q in self.q))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanProjection:
+    """The projection for weights w of the mean alone, where every q is 1 / sqrt(sum of w)."""
+
+    w: FloatArray
+    total: FloatArray
+
+    @property
+    def log_det(self) -> FloatArray:
+        """The logarithm of det X'WX."""
+        return np.asarray(np.log(self.total))
+
+    def residual(self, y: FloatArray) -> FloatArray:
+        """What the weighted mean leaves of y."""
+        e: FloatArray = y - ((self.w * y).sum(axis=-1) / self.total)[..., None]
+        e -= ((self.w * e).sum(axis=-1) / self.total)[..., None]  # takes back what rounding left in the mean
+        return e
+
+    def lost(self, d: FloatArray) -> FloatArray:
+        """The trace of C X'DX, D diagonal."""
+        return np.asarray(d.sum(axis=-1) / self.total)
+
+    def traces(self) -> tuple[FloatArray, FloatArray]:
+        """The traces of P and PP."""
+        w2 = self.w * self.w
+        s2 = w2.sum(axis=-1)
+        ratio = s2 / self.total
+        return self.total - ratio, s2 - 2.0 * (w2 * self.w).sum(axis=-1) / self.total + ratio * ratio
+
+    def explained(self, u: FloatArray) -> FloatArray:
+        """The quadratic form u'X C X'u."""
+        return np.asarray(u.sum(axis=-1) ** 2 / self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,83 +102,62 @@ class Mean:
         """The same for some rows of a batch."""
         return self
 
+    def project(self, w: FloatArray) -> MeanProjection:
+        """The projection for weights (..., k)."""
+        return MeanProjection(w, w.sum(axis=-1))
+
     def residual(self, w: FloatArray, y: FloatArray) -> FloatArray:
-        """What the weighted mean leaves of y."""
-        total = w.sum(axis=-1)
-        e: FloatArray = y - ((w * y).sum(axis=-1) / total)[..., None]
-        e -= ((w * e).sum(axis=-1) / total)[..., None]  # takes back what rounding left in the mean
-        return e
+        """What weighted least squares leaves of y."""
+        return self.project(w).residual(y)
 
     def lost(self, w: FloatArray, d: FloatArray) -> FloatArray:
         """The trace of C X'DX, D diagonal."""
-        return np.asarray(d.sum(axis=-1) / w.sum(axis=-1))
-
-    def traces(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The traces of P and PP."""
-        w2 = w * w
-        s1, s2 = w.sum(axis=-1), w2.sum(axis=-1)
-        ratio = s2 / s1
-        return s1 - ratio, s2 - 2.0 * (w2 * w).sum(axis=-1) / s1 + ratio * ratio
-
-    def explained(self, w: FloatArray, u: FloatArray) -> FloatArray:
-        """The quadratic form u'X C X'u."""
-        return np.asarray(u.sum(axis=-1) ** 2 / w.sum(axis=-1))
+        return self.project(w).lost(d)
 
     def log_det(self, w: FloatArray) -> FloatArray:
         """The logarithm of det X'WX."""
-        return np.asarray(np.log(w.sum(axis=-1)))
+        return self.project(w).log_det
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A design matrix (..., k, p)."""
+    """The columns of a design, orthonormal without weights: an array (..., p, k)."""
 
     x: FloatArray
 
     @property
     def p(self) -> int:
         """Number of coefficients."""
-        return int(self.x.shape[-1])
+        return int(self.x.shape[-2])
 
     def at(self, rows: Rows) -> Columns:
         """The same for some rows of a batch."""
         return Columns(self.x[rows])
 
+    def project(self, w: FloatArray) -> Projection:
+        """The projection for weights (..., k), by the modified Gram-Schmidt method."""
+        q: list[FloatArray] = []
+        log_det = np.zeros(np.broadcast_shapes(w.shape[:-1], self.x.shape[:-2]))
+        for j in range(self.p):
+            column = self.x[..., j, :]
+            for done in q:
+                column = column - (w * done * column).sum(axis=-1)[..., None] * done
+            square = (w * column * column).sum(axis=-1)
+            q.append(column / np.sqrt(square)[..., None])
+            log_det = log_det + np.log(square)
+        return Projection(w, q, log_det)
+
     def residual(self, w: FloatArray, y: FloatArray) -> FloatArray:
-        """What weighted least squares on the columns leaves of y."""
-        e = y
-        for _ in range(2):  # the second pass takes back what rounding left in the first
-            e = e - (self.x @ self._solve(w, w * e)[..., None])[..., 0]
-        return e
+        """What weighted least squares leaves of y."""
+        return self.project(w).residual(y)
 
     def lost(self, w: FloatArray, d: FloatArray) -> FloatArray:
         """The trace of C X'DX, D diagonal."""
-        return np.asarray(np.trace(np.linalg.solve(self._cross(w), self._cross(d)), axis1=-2, axis2=-1))
-
-    def traces(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The traces of P and PP."""
-        cross, w2 = self._cross(w), w * w
-        once, twice = (np.linalg.solve(cross, self._cross(d)) for d in (w2, w2 * w))
-        first = w.sum(axis=-1) - np.trace(once, axis1=-2, axis2=-1)
-        again = (once * np.swapaxes(once, -1, -2)).sum(axis=(-1, -2))
-        return np.asarray(first), np.asarray(w2.sum(axis=-1) - 2.0 * np.trace(twice, axis1=-2, axis2=-1) + again)
-
-    def explained(self, w: FloatArray, u: FloatArray) -> FloatArray:
-        """The quadratic form u'X C X'u."""
-        return np.asarray((self._product(u) * self._solve(w, u)).sum(axis=-1))
+        return self.project(w).lost(d)
 
     def log_det(self, w: FloatArray) -> FloatArray:
         """The logarithm of det X'WX."""
-        return np.asarray(np.linalg.slogdet(self._cross(w)).logabsdet)
-
-    def _cross(self, d: FloatArray) -> FloatArray:
-        return np.asarray(np.swapaxes(self.x, -1, -2) @ (d[..., None] * self.x))
-
-    def _product(self, u: FloatArray) -> FloatArray:
-        return np.asarray((u[..., None, :] @ self.x)[..., 0, :])
-
-    def _solve(self, w: FloatArray, u: FloatArray) -> FloatArray:
-        return np.asarray(np.linalg.solve(self._cross(w), self._product(u)[..., None])[..., 0])
+        return self.project(w).log_det
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +180,12 @@ class Model:
         """The model with the batch axes made one, and the shape they had."""
         y, v, used = batch(effect, variance, include)
         shape, k = y.shape[:-1], y.shape[-1]
-        space: Mean | Columns = Mean()
-        if design is not None:
-            x = np.asarray(design, dtype=float)
-            space = Columns(np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:]))
         y, v, used = (array.reshape(-1, k) for array in (y, v, used))
-        return cls(y, v, used, space), shape
+        if design is None:
+            return cls(y, v, used, Mean()), shape
+        x = np.asarray(design, dtype=float)
+        x = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+        return cls(y, v, used, Columns(orthonormal(x * used[..., None]))), shape
 
     @property
     def count(self) -> FloatArray:
@@ -161,8 +212,16 @@ class Model:
 
     def spread(self) -> FloatArray:
         """Sum of squared unweighted residuals: no likelihood or moment equation is solved by a tau2 above it."""
-        return np.asarray((self.used * self.space.residual(self.used, self.y) ** 2).sum(axis=-1))
+        return np.asarray((self.used * self.space.project(self.used).residual(self.y) ** 2).sum(axis=-1))
 
     def least_variance(self) -> FloatArray:
         """The smallest sampling variance of each row."""
         return np.asarray(np.min(np.where(self.used > 0.0, self.v, np.inf), axis=-1))
+
+
+def orthonormal(x: FloatArray) -> FloatArray:
+    """An orthonormal basis (..., p, k) of the columns of designs (..., k, p); NaN where they depend on each other."""
+    scaled = x / np.sqrt((x**2).sum(axis=-2, keepdims=True))
+    q, r = np.linalg.qr(scaled)
+    independent = (np.abs(np.diagonal(r, axis1=-2, axis2=-1)) > _DEPENDENT).all(axis=-1)
+    return np.where(independent[..., None, None], np.swapaxes(q, -1, -2), np.nan)

@@ -84,9 +84,9 @@ def log_likelihood(model: Model, tau2: FloatArray, *, restricted: bool) -> Float
     """(Restricted) log-likelihood of tau2 with the coefficients profiled out, up to a constant."""
     marginal = model.v + tau2[..., None]
     w = model.used / marginal
-    e = model.space.residual(w, model.y)
-    twice = (model.used * np.log(marginal)).sum(axis=-1) + (w * e**2).sum(axis=-1)
-    return np.asarray(-0.5 * (twice + model.space.log_det(w) if restricted else twice))
+    projection = model.space.project(w)
+    twice = (model.used * np.log(marginal)).sum(axis=-1) + (w * projection.residual(model.y) ** 2).sum(axis=-1)
+    return np.asarray(-0.5 * (twice + projection.log_det if restricted else twice))
 
 
 def _highest(model: Model, shape: tuple[int, ...], *, restricted: bool) -> Tau2:
@@ -188,20 +188,22 @@ def _bound(model: Model) -> FloatArray:
 def _slack(model: Model, tau2: FloatArray, restricted: bool) -> FloatArray:
     """1 - tr P / y'PPy (tr W in place of tr P for ML): the sign of the score, but nearly straight in tau2."""
     w = model.weight(tau2)
+    projection = model.space.project(w)
     expected = w.sum(axis=-1)
     if restricted:
-        expected = expected - model.space.lost(w, w * w)
-    u = w * model.space.residual(w, model.y)
+        expected = expected - projection.lost(w * w)
+    u = w * projection.residual(model.y)
     with np.errstate(divide="ignore"):
         return np.asarray(1.0 - expected / (u * u).sum(axis=-1))
 
 
 def _slack_and_slope(model: Model, tau2: FloatArray, restricted: bool) -> tuple[FloatArray, FloatArray]:
     w = model.weight(tau2)
-    u = w * model.space.residual(w, model.y)
+    projection = model.space.project(w)
+    u = w * projection.residual(model.y)
     u2 = u * u
     squares = u2.sum(axis=-1)
-    expected, falling = model.space.traces(w) if restricted else (w.sum(axis=-1), (w * w).sum(axis=-1))
-    shrinking = 2.0 * ((w * u2).sum(axis=-1) - model.space.explained(w, w * u))
+    expected, falling = projection.traces() if restricted else (w.sum(axis=-1), (w * w).sum(axis=-1))
+    shrinking = 2.0 * ((w * u2).sum(axis=-1) - projection.explained(w * u))
     ratio = expected / squares
     return 1.0 - ratio, (falling - ratio * shrinking) / squares

@@ -224,30 +224,31 @@ def tau2_sj(
     with np.errstate(invalid="ignore", divide="ignore"):
         crude = (model.used * (model.y - mean[:, None]) ** 2).sum(axis=-1) / model.count
         w = model.weight(crude)
-        residual_ss = (w * model.space.residual(w, model.y) ** 2).sum(axis=-1)
+        residual_ss = (w * model.space.project(w).residual(model.y) ** 2).sum(axis=-1)
         return truncated(crude * residual_ss / model.df, model, shape)
 
 
 def _generalised(model: Model, a: FloatArray) -> FloatArray:
     """(y'Py - tr PV) / tr P, with P made of the weights a."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        e = model.space.residual(a, model.y)
-        q = (a * e**2).sum(axis=-1)
-        expected = (a * model.v).sum(axis=-1) - model.space.lost(a, a**2 * model.v)
-        return np.asarray((q - expected) / (a.sum(axis=-1) - model.space.lost(a, a**2)))
+        projection = model.space.project(a)
+        q = (a * projection.residual(model.y) ** 2).sum(axis=-1)
+        expected = (a * model.v).sum(axis=-1) - projection.lost(a**2 * model.v)
+        return np.asarray((q - expected) / (a.sum(axis=-1) - projection.lost(a**2)))
 
 
 def _dersimonian_laird(model: Model) -> FloatArray:
     """`_generalised` with weights 1 / v, where tr PV is the degrees of freedom."""
     w = model.used / model.v
     with np.errstate(invalid="ignore", divide="ignore"):
-        e = model.space.residual(w, model.y)
-        return np.asarray(((w * e**2).sum(axis=-1) - model.df) / (w.sum(axis=-1) - model.space.lost(w, w**2)))
+        projection = model.space.project(w)
+        q = (w * projection.residual(model.y) ** 2).sum(axis=-1)
+        return np.asarray((q - model.df) / (w.sum(axis=-1) - projection.lost(w**2)))
 
 
 def _cochran(model: Model) -> tuple[FloatArray, FloatArray]:
     """Cochran's Q and the sum of its weights."""
     w = model.used / model.v
     with np.errstate(invalid="ignore", divide="ignore"):
-        e = model.space.residual(w, model.y)
+        e = model.space.project(w).residual(model.y)
         return np.asarray((w * e**2).sum(axis=-1)), np.asarray(w.sum(axis=-1))

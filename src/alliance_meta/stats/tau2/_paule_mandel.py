@@ -100,5 +100,5 @@ def _q(model: Model, tau2: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The generalised Q of weights 1 / (v + tau2), and its slope."""
     w = model.weight(tau2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        u = w * model.space.residual(w, model.y)
+        u = w * model.space.project(w).residual(model.y)
     return np.asarray((u**2 / np.where(w > 0.0, w, 1.0)).sum(axis=-1)), np.asarray(-(u**2).sum(axis=-1))
