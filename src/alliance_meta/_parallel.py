@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm.auto import tqdm
 
-__all__ = ["available_workers", "in_pieces"]
+__all__ = ["SECONDS_BEFORE_A_BAR", "available_workers", "in_pieces"]
 
-_SECONDS_BEFORE_A_BAR = 2.0
+SECONDS_BEFORE_A_BAR = 2.0
 
 
 def available_workers() -> int:
@@ -34,7 +34,7 @@ def in_pieces(work: Callable[[slice], None], total: int, size: int, *, workers: 
         What is counted, for the bar.
     """
     pieces = [slice(first, min(first + size, total)) for first in range(0, total, size)]
-    with tqdm(total=total, unit=unit, delay=_SECONDS_BEFORE_A_BAR, leave=False) as bar:
+    with tqdm(total=total, unit=unit, delay=SECONDS_BEFORE_A_BAR, leave=False) as bar:
         if workers == 1 or len(pieces) == 1:
             for piece in pieces:
                 work(piece)

@@ -74,6 +74,15 @@ def _alpha_of_logarithm(values: npt.ArrayLike) -> FloatArray:
         return np.asarray(-np.expm1(-np.asarray(values, dtype=float)))
 
 
+_INVERSES: dict[Callable[[npt.ArrayLike], FloatArray], Callable[[npt.ArrayLike], FloatArray]] = {
+    _same: _same,
+    conversions.z_to_r: conversions.r_to_z,
+    _ratio: lambda values: np.asarray(np.log(np.asarray(values, dtype=float))),
+    _alpha_of_cube_root: lambda values: np.asarray(1.0 - np.cbrt(1.0 - np.asarray(values, dtype=float))),
+    _alpha_of_logarithm: lambda values: np.asarray(-np.log1p(-np.asarray(values, dtype=float))),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """An effect-size measure.
@@ -109,6 +118,11 @@ class Measure:
     bounded: bool = False
     inputs: tuple[tuple[str, ...], ...]
     to_display: Callable[[npt.ArrayLike], FloatArray] = field(default=_same, repr=False)
+
+    def from_display(self, values: npt.ArrayLike) -> FloatArray:
+        """From the shown to the analysed scale: the inverse of `to_display`; NaN where nothing is shown as that."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _INVERSES[self.to_display](values)
 
     @property
     def is_ratio(self) -> bool:

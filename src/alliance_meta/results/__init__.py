@@ -1,7 +1,8 @@
 """The frozen results, and the words they print."""
 
 from alliance_meta.results._batch import PooledBatch, Problem
-from alliance_meta.results._pooled import DisplayScale, Interval, PooledEffect, PoolSettings
+from alliance_meta.results._interval import Interval, Proportion
+from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
 from alliance_meta.results._psychometric import (
     PSYCHOMETRIC_METHODS,
     PSYCHOMETRIC_QUANTITIES,
@@ -40,6 +41,7 @@ __all__ = [
     "PooledEffect",
     "PredictionMethod",
     "Problem",
+    "Proportion",
     "PsychometricMethod",
     "PsychometricResult",
     "PsychometricSettings",

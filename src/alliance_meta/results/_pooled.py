@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isnan
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.effects import EffectSizes
-from alliance_meta.results import _words
+from alliance_meta.results import _intervals, _words
+from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._vocabulary import (
-    PREDICTION_METHODS,
     QUANTITIES,
+    MeanInterval,
     PredictionMethod,
+    ProportionInterval,
+    Tau2Interval,
     Tau2Method,
     TestMethod,
 )
-from alliance_meta.stats import heterogeneity
-from alliance_meta.stats.inference import critical_value
 
-__all__ = ["DisplayScale", "Interval", "PoolSettings", "PooledEffect"]
+__all__ = ["DisplayScale", "PoolSettings", "PooledEffect"]
 
 _ON_EFFECT_SCALE = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 _FRAME_COLUMNS = ("term", "estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """An interval on the analysed scale; unpacks as ``low, high``.
-
-    Attributes
-    ----------
-    low, high : float
-        NaN where the interval does not exist; then `note` says why.
-    level : float
-    kind : str
-        What it is an interval of: ``"confidence"``, ``"prediction"`` or ``"tau2"``.
-    note : str
-    """
-
-    low: float
-    high: float
-    level: float
-    kind: str
-    note: str = ""
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.low, self.high))
-
-    def __repr__(self) -> str:
-        note = f" ({self.note})" if self.note else ""
-        return f"{100 * self.level:g}% {self.kind} interval [{number(self.low, 4)}, {number(self.high, 4)}]{note}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,34 +115,63 @@ class PooledEffect:
     effects: EffectSizes
     notes: tuple[str, ...]
 
-    def confidence_interval(self, level: float = 0.95) -> Interval:
-        """Interval of the mean effect, from the distribution of the chosen test.
+    def confidence_interval(
+        self,
+        level: float = 0.95,
+        *,
+        method: MeanInterval | str = "test",
+        replicates: int = 10_000,
+        seed: int = 1,
+        workers: int | None = None,
+    ) -> Interval:
+        """Interval of the mean effect.
 
         Parameters
         ----------
         level : float
             Coverage, between 0 and 1.
+        method : {"test", "henmi-copas", "profile", "permutation", "parametric-bootstrap", "case-bootstrap"}
+            ``"test"`` takes the distribution of the chosen test. Henmi and Copas's is centred on the mean with
+            equal-effects weights. The profile likelihood's is that of maximum likelihood. The permutation interval
+            inverts the sign-flip test of the chosen test's statistic. The bootstraps refit the model to effects drawn
+            from it, or to studies drawn with replacement, and give percentiles.
+        replicates, seed, workers : int
+            For the last three. The numbers do not depend on the number of threads.
 
         Returns
         -------
         Interval
             On the analysed scale.
-        """
-        level = _checks.level(level)
-        half = float(critical_value(level, self.df)) * self.std_error
-        note = "one study leaves the t distribution no degrees of freedom" if isnan(half) else ""
-        return Interval(low=self.estimate - half, high=self.estimate + half, level=level, kind="confidence", note=note)
 
-    def prediction_interval(self, level: float = 0.95, *, method: PredictionMethod = "t(k-2)") -> Interval:
+        References
+        ----------
+        Henmi, M., & Copas, J. B. (2010). Statistics in Medicine, 29, 2969-2983.
+        Hardy, R. J., & Thompson, S. G. (1996). Statistics in Medicine, 15, 619-629.
+        Follmann, D. A., & Proschan, M. A. (1999). Biometrics, 55, 732-737.
+        """
+        how = _intervals.Resampling(replicates, seed, workers)
+        return _intervals.mean_interval(self, _checks.level(level), method, how)
+
+    def prediction_interval(
+        self,
+        level: float = 0.95,
+        *,
+        method: PredictionMethod | str = "t(k-2)",
+        replicates: int = 25_000,
+        seed: int = 1,
+    ) -> Interval:
         """Interval for the true effect of a new study like these: estimate +- t sqrt(tau2 + std_error**2).
 
         Parameters
         ----------
         level : float
             Coverage, between 0 and 1.
-        method : {"t(k-2)", "metafor"}
-            Degrees of freedom of t: k - 2, or metafor's default (those of the test: infinite for a z test,
-            k - 1 for the others).
+        method : {"t(k-2)", "t(k-1)", "z", "metafor", "nagashima"}
+            Degrees of freedom of t: k - 2, k - 1, infinite, or metafor's default (those of the test: infinite for a z
+            test, k - 1 for the others). Nagashima's bootstrap also allows for the uncertainty of tau2, which it takes
+            by DerSimonian and Laird.
+        replicates, seed : int
+            For Nagashima's bootstrap.
 
         Returns
         -------
@@ -184,47 +182,94 @@ class PooledEffect:
         ----------
         Higgins, J. P. T., Thompson, S. G., & Spiegelhalter, D. J. (2009). Journal of the Royal Statistical
         Society A, 172, 137-159.
+        Nagashima, K., Noma, H., & Furukawa, T. A. (2019). Statistical Methods in Medical Research, 28, 1689-1702.
         """
-        level = _checks.level(level)
-        method = _checks.known_name("prediction interval method", method, tuple(PREDICTION_METHODS))
-        df = self.k - 2.0 if method == "t(k-2)" else self.df
-        half = float(critical_value(level, df)) * float(np.sqrt(self.tau2 + self.std_error**2))
-        note = ""
-        if isnan(half):
-            least = "2 studies" if method == "t(k-2)" else "1 study"
-            note = f"a prediction interval by {method} needs more than {least}"
-        elif self.settings.tau2_method == "EE":
-            note = "equal effects are assumed, so this is no wider than sampling error makes it"
-        return Interval(low=self.estimate - half, high=self.estimate + half, level=level, kind="prediction", note=note)
+        how = _intervals.Resampling(replicates, seed, 1)
+        return _intervals.prediction_interval(self, _checks.level(level), method, how)
 
-    def tau2_interval(self, level: float = 0.95, *, method: Literal["q-profile"] = "q-profile") -> Interval:
-        """Interval of the between-study variance, by profiling Q. It holds for every estimator of tau2.
+    def tau2_interval(
+        self,
+        level: float = 0.95,
+        *,
+        method: Tau2Interval | str = "q-profile",
+        replicates: int = 10_000,
+        seed: int = 1,
+        workers: int | None = None,
+    ) -> Interval:
+        """Interval of the between-study variance.
 
         Parameters
         ----------
         level : float
             Coverage, between 0 and 1.
-        method : {"q-profile"}
+        method : {"q-profile", "biggerstaff-jackson", "jackson", "profile", "wald", "wald-log", "bootstrap"}
+            Profiling Q holds for every estimator of tau2, and so do the generalised Q's with weights 1 / variance
+            (Biggerstaff and Jackson) and 1 / standard error (Jackson). The profile likelihood needs REML or ML. Wald's
+            is a large-sample one, cut off at 0, or on the logarithm. The bootstrap is parametric.
+        replicates, seed, workers : int
+            For the bootstrap. The numbers do not depend on the number of threads.
 
         Returns
         -------
         Interval
             In squared units of the effects; NaN with one study.
 
+        Raises
+        ------
+        InputError
+            For a method that this fit's estimator has not.
+
         References
         ----------
         Viechtbauer, W. (2007). Statistics in Medicine, 26, 37-52.
+        Biggerstaff, B. J., & Jackson, D. (2008). Statistics in Medicine, 27, 6093-6110.
+        Jackson, D. (2013). Research Synthesis Methods, 4, 220-229.
         """
-        level = _checks.level(level)
-        _checks.known_name("tau2 interval method", method, ("q-profile",))
-        bounds = heterogeneity.q_profile_interval(self.effects.effect, self.effects.variance, level)
-        low, high = (float(bound) for bound in bounds)
-        note = ""
-        if isnan(low) or isnan(high):
-            note = "one study says nothing about differences between studies"
-        elif high == 0.0:
-            note = "the effects differ less than sampling error alone would let them; both bounds are set to 0"
-        return Interval(low=low, high=high, level=level, kind="tau2", note=note)
+        how = _intervals.Resampling(replicates, seed, workers)
+        return _intervals.tau2_interval(self, _checks.level(level), method, how)
+
+    def i2_interval(self, level: float = 0.95, *, method: Tau2Interval | str = "q-profile") -> Interval:
+        """Interval of I2 (percent): its definition from tau2, at the bounds of `tau2_interval`."""
+        return _intervals.inconsistency_interval(self, self.tau2_interval(level, method=method), "i2")
+
+    def h2_interval(self, level: float = 0.95, *, method: Tau2Interval | str = "q-profile") -> Interval:
+        """Interval of H2: its definition from tau2, at the bounds of `tau2_interval`."""
+        return _intervals.inconsistency_interval(self, self.tau2_interval(level, method=method), "h2")
+
+    def proportion_above(
+        self,
+        threshold: float,
+        level: float = 0.95,
+        *,
+        method: ProportionInterval | str = "delta",
+        replicates: int = 10_000,
+        seed: int = 1,
+        workers: int | None = None,
+    ) -> Proportion:
+        """Proportion of true effects above a threshold, taking them as normal.
+
+        Parameters
+        ----------
+        threshold : float
+            On the scale shown to people: an r for Fisher's z.
+        level : float
+            Coverage of the interval, between 0 and 1.
+        method : {"delta", "bootstrap"}
+            The delta method needs a standard error of tau2, which DL2, CA2 and SJ have not. The bootstrap is
+            parametric.
+        replicates, seed, workers : int
+            For the bootstrap. The numbers do not depend on the number of threads.
+
+        Returns
+        -------
+        Proportion
+
+        References
+        ----------
+        Mathur, M. B., & VanderWeele, T. J. (2019). Statistics in Medicine, 38, 1336-1342.
+        """
+        how = _intervals.Resampling(replicates, seed, workers)
+        return _intervals.proportion_above(self, threshold, _checks.level(level), method, how)
 
     def on_display_scale(self, level: float = 0.95) -> DisplayScale:
         """The estimate and its intervals on the scale shown to people (r for Fisher's z).

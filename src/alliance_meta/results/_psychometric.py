@@ -10,7 +10,7 @@ import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._tables import SummaryTable, apa, number, small
-from alliance_meta.results._pooled import Interval
+from alliance_meta.results._interval import Interval
 from alliance_meta.stats.attenuation import Restriction
 from alliance_meta.stats.inference import critical_value
 

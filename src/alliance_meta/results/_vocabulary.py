@@ -6,19 +6,28 @@ from typing import Literal
 
 __all__ = [
     "APA_TAU2_METHODS",
+    "MEAN_INTERVALS",
     "PREDICTION_METHODS",
+    "PROPORTION_INTERVALS",
     "QUANTITIES",
+    "TAU2_INTERVALS",
     "TAU2_METHODS",
     "TESTS",
     "TEST_NAMES",
+    "MeanInterval",
     "PredictionMethod",
+    "ProportionInterval",
+    "Tau2Interval",
     "Tau2Method",
     "TestMethod",
 ]
 
 Tau2Method = Literal["REML", "ML", "DL", "DL2", "HE", "CA2", "HS", "HSk", "SJ", "PM", "PMM", "EB", "GENQ", "EE"]
 TestMethod = Literal["z", "t", "knapp-hartung", "knapp-hartung-adhoc"]
-PredictionMethod = Literal["t(k-2)", "metafor"]
+MeanInterval = Literal["test", "henmi-copas", "profile", "permutation", "parametric-bootstrap", "case-bootstrap"]
+PredictionMethod = Literal["t(k-2)", "t(k-1)", "z", "metafor", "nagashima"]
+Tau2Interval = Literal["q-profile", "biggerstaff-jackson", "jackson", "profile", "wald", "wald-log", "bootstrap"]
+ProportionInterval = Literal["delta", "bootstrap"]
 
 TAU2_METHODS: dict[Tau2Method, str] = {
     "REML": "restricted maximum likelihood",
@@ -64,9 +73,33 @@ TEST_NAMES: dict[TestMethod, str] = {
     "knapp-hartung": "Knapp–Hartung test",
     "knapp-hartung-adhoc": "Knapp–Hartung test with ad hoc correction",
 }
+MEAN_INTERVALS: dict[MeanInterval, str] = {
+    "test": "the distribution of the test",
+    "henmi-copas": "Henmi and Copas",
+    "profile": "the profile likelihood",
+    "permutation": "sign-flip permutations",
+    "parametric-bootstrap": "percentiles of the parametric bootstrap",
+    "case-bootstrap": "percentiles of the bootstrap of studies",
+}
 PREDICTION_METHODS: dict[PredictionMethod, str] = {
     "t(k-2)": "t distribution with k - 2 degrees of freedom",
+    "t(k-1)": "t distribution with k - 1 degrees of freedom",
+    "z": "the normal distribution",
     "metafor": "the distribution of the test",
+    "nagashima": "Nagashima's bootstrap",
+}
+TAU2_INTERVALS: dict[Tau2Interval, str] = {
+    "q-profile": "profiling Q",
+    "biggerstaff-jackson": "the generalised Q with weights 1 / variance",
+    "jackson": "the generalised Q with weights 1 / standard error",
+    "profile": "the profile likelihood",
+    "wald": "large-sample standard errors",
+    "wald-log": "large-sample standard errors on the logarithm",
+    "bootstrap": "percentiles of the parametric bootstrap",
+}
+PROPORTION_INTERVALS: dict[ProportionInterval, str] = {
+    "delta": "the delta method",
+    "bootstrap": "percentiles of the parametric bootstrap",
 }
 
 QUANTITIES: dict[str, str] = {

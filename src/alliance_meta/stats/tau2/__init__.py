@@ -1,6 +1,6 @@
 """Estimators of the between-study variance tau2 in the random-effects model."""
 
-from alliance_meta.stats.tau2._likelihood import tau2_ml, tau2_reml
+from alliance_meta.stats.tau2._likelihood import log_likelihood, tau2_ml, tau2_reml
 from alliance_meta.stats.tau2._moments import (
     tau2_ca2,
     tau2_dl,
@@ -13,10 +13,12 @@ from alliance_meta.stats.tau2._moments import (
 )
 from alliance_meta.stats.tau2._paule_mandel import tau2_pm, tau2_pmm, tau2_where_q_equals
 from alliance_meta.stats.tau2._record import Tau2
+from alliance_meta.stats.tau2._std_error import tau2_std_error, tau2_wald_interval
 
 __all__ = [
     "ESTIMATORS",
     "Tau2",
+    "log_likelihood",
     "tau2_ca2",
     "tau2_dl",
     "tau2_dl2",
@@ -29,6 +31,8 @@ __all__ = [
     "tau2_pmm",
     "tau2_reml",
     "tau2_sj",
+    "tau2_std_error",
+    "tau2_wald_interval",
     "tau2_where_q_equals",
 ]
 

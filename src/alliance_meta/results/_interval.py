@@ -1,0 +1,67 @@
+"""`Interval` and `Proportion`: answers with two bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alliance_meta._tables import number
+
+__all__ = ["Interval", "Proportion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An interval on the analysed scale; unpacks as ``low, high``.
+
+    Attributes
+    ----------
+    low, high : float
+        NaN where the interval does not exist; then `note` says why.
+    level : float
+    kind : str
+        What it is an interval of: ``"confidence"``, ``"prediction"`` or ``"tau2"``.
+    note : str
+    """
+
+    low: float
+    high: float
+    level: float
+    kind: str
+    note: str = ""
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
+
+    def __repr__(self) -> str:
+        note = f" ({self.note})" if self.note else ""
+        return f"{100 * self.level:g}% {self.kind} interval [{number(self.low, 4)}, {number(self.high, 4)}]{note}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proportion:
+    """A proportion of true effects, and its interval.
+
+    Attributes
+    ----------
+    estimate : float
+    low, high : float
+        NaN where the interval does not exist; then `note` says why.
+    threshold : float
+        On the scale shown to people.
+    level : float
+    note : str
+    """
+
+    estimate: float
+    low: float
+    high: float
+    threshold: float
+    level: float
+    note: str = ""
+
+    def __repr__(self) -> str:
+        note = f" ({self.note})" if self.note else ""
+        bounds = f"[{number(self.low, 3)}, {number(self.high, 3)}]"
+        share = number(self.estimate, 3)
+        return f"{share} of true effects above {self.threshold:g}, {100 * self.level:g}% interval {bounds}{note}"
