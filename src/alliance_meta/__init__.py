@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
+from alliance_meta.moderators import meta_regression
 from alliance_meta.pooling import pool, pool_many
 from alliance_meta.psychometrics import psychometric
-from alliance_meta.results import PooledBatch, PooledEffect, PsychometricResult
+from alliance_meta.results import MetaRegression, PooledBatch, PooledEffect, PsychometricResult
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Audit",
     "EffectSizes",
+    "MetaRegression",
     "PooledBatch",
     "PooledEffect",
     "PsychometricResult",
@@ -39,6 +41,7 @@ __all__ = [
     "datasets",
     "effect_sizes",
     "errors",
+    "meta_regression",
     "plots",
     "pool",
     "pool_many",

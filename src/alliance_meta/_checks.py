@@ -14,7 +14,7 @@ import pandas as pd
 
 from alliance_meta.errors import AllianceMetaError, InputError, UnknownNameError
 
-__all__ = ["closed_table", "known_name", "level", "listed", "numbers", "refuse_rows"]
+__all__ = ["closed_table", "known_name", "level", "listed", "numbers", "refuse_rows", "weights"]
 
 _ROWS_IN_MESSAGE = 20
 
@@ -122,6 +122,41 @@ def numbers(column: str, values: pd.Series[Any], *, allow_missing: bool = False)
         values.index,
     )
     return parsed
+
+
+def weights(
+    argument: str, given: str | npt.ArrayLike, table: pd.DataFrame, kinds: tuple[str, ...] = ()
+) -> tuple[str, tuple[float, ...]]:
+    """Positive weights, one a row of a table: a numeric column of it, or numbers.
+
+    Parameters
+    ----------
+    argument : str
+        The caller's name of them.
+    given : str or array_like of length k
+    table : DataFrame
+    kinds : tuple of str
+        Other names that the caller knows, for the error.
+
+    Returns
+    -------
+    label : str
+        ``"column 'n'"`` or ``"given"``.
+    weights : tuple of float
+    """
+    if isinstance(given, str):
+        columns = [str(column) for column in table.select_dtypes("number").columns]
+        column = known_name(f"kind or column of {argument}", given, (*kinds, *columns))
+        values = table[column]
+    else:
+        column = argument
+        cells = np.ravel(np.asarray(given))
+        if len(cells) != len(table):
+            raise InputError(f"{argument} must be one number for each of the {len(table)} effects, not {len(cells)}")
+        values = pd.Series(cells, index=table.index)
+    found = numbers(column, values)
+    refuse_rows(column, "must be positive to be weights", "Correct them.", found <= 0.0, found.tolist(), table.index)
+    return "given" if column == argument else f"column {column!r}", tuple(found.tolist())
 
 
 def closed_table(

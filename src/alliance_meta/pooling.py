@@ -7,7 +7,6 @@ from math import nan
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, in_pieces
@@ -93,41 +92,26 @@ def pool(
     method = _checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS))
     if (method == "GENQ") != (q_weights is not None):
         raise InputError("tau2_method='GENQ' needs q_weights, and no other method takes them")
-    label, own = _weights("weights", weights, effects, ("inverse-variance", "equal"))
+    label, own = ("inverse-variance", None) if _is(weights, "inverse-variance") else _weights(weights, effects)
     settings = PoolSettings(
         tau2_method=method,
         test=_checks.known_name("test", test, tuple(TESTS)),
         weights=label,
         given_weights=own,
-        q_weights=None if q_weights is None else _weights("q_weights", q_weights, effects, ())[1],
+        q_weights=None if q_weights is None else _checks.weights("q_weights", q_weights, effects.table)[1],
     )
     return _result(effects, settings)
 
 
-def _weights(
-    argument: str, weights: Weights, effects: EffectSizes, known: tuple[str, ...]
-) -> tuple[str, tuple[float, ...] | None]:
-    """What to call the weights, and the weights, None for those that the model gives."""
-    if isinstance(weights, str) and known[:1] == (weights,):
-        return weights, None
-    table = effects.table
-    if isinstance(weights, str):
-        columns = [str(column) for column in table.select_dtypes("number").columns]
-        column = _checks.known_name(f"kind or column of {argument}", weights, (*known, *columns))
-        if column in known:
-            return column, (1.0,) * effects.k
-        values = table[column]
-    else:
-        column = argument
-        values = pd.Series(np.asarray(weights).ravel())
-        if len(values) != effects.k:
-            raise InputError(f"{argument} must be one number for each of the {effects.k} effects, not {len(values)}")
-        values.index = table.index
-    numbers = _checks.numbers(column, values)
-    _checks.refuse_rows(
-        column, "must be positive to be weights", "Correct them.", numbers <= 0.0, numbers.tolist(), table.index
-    )
-    return "given" if column == argument else f"column {column!r}", tuple(float(number) for number in numbers)
+def _is(weights: Weights, name: str) -> bool:
+    return isinstance(weights, str) and weights == name
+
+
+def _weights(weights: Weights, effects: EffectSizes) -> tuple[str, tuple[float, ...]]:
+    """What to call the weights of the mean, and the weights."""
+    if _is(weights, "equal"):
+        return "equal", (1.0,) * effects.k
+    return _checks.weights("weights", weights, effects.table, ("inverse-variance", "equal"))
 
 
 def _result(effects: EffectSizes, settings: PoolSettings) -> PooledEffect:

@@ -23,6 +23,7 @@ NAMES = {
     "alliance_meta": [
         "Audit",
         "EffectSizes",
+        "MetaRegression",
         "PooledBatch",
         "PooledEffect",
         "PsychometricResult",
@@ -33,6 +34,7 @@ NAMES = {
         "datasets",
         "effect_sizes",
         "errors",
+        "meta_regression",
         "plots",
         "pool",
         "pool_many",

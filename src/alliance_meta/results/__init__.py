@@ -13,6 +13,8 @@ from alliance_meta.results._psychometric import (
     PsychometricSettings,
     SamplingError,
 )
+from alliance_meta.results._regression import MetaRegression, RegressionSettings
+from alliance_meta.results._regression_intervals import explained
 from alliance_meta.results._vocabulary import (
     PREDICTION_METHODS,
     QUANTITIES,
@@ -23,6 +25,7 @@ from alliance_meta.results._vocabulary import (
     Tau2Method,
     TestMethod,
 )
+from alliance_meta.results._wald import WaldTest, wald_test
 
 __all__ = [
     "PREDICTION_METHODS",
@@ -36,6 +39,7 @@ __all__ = [
     "TEST_NAMES",
     "DisplayScale",
     "Interval",
+    "MetaRegression",
     "PoolSettings",
     "PooledBatch",
     "PooledEffect",
@@ -45,7 +49,11 @@ __all__ = [
     "PsychometricMethod",
     "PsychometricResult",
     "PsychometricSettings",
+    "RegressionSettings",
     "SamplingError",
     "Tau2Method",
     "TestMethod",
+    "WaldTest",
+    "explained",
+    "wald_test",
 ]

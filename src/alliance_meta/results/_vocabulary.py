@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "ADJUSTMENTS",
     "APA_TAU2_METHODS",
+    "GRID_WEIGHTS",
     "MEAN_INTERVALS",
     "PREDICTION_METHODS",
     "PROPORTION_INTERVALS",
     "QUANTITIES",
+    "REGRESSION_PREDICTIONS",
     "TAU2_INTERVALS",
     "TAU2_METHODS",
     "TESTS",
     "TEST_NAMES",
+    "Adjustment",
+    "GridWeights",
     "MeanInterval",
     "PredictionMethod",
     "ProportionInterval",
+    "RegressionPrediction",
     "Tau2Interval",
     "Tau2Method",
     "TestMethod",
@@ -28,6 +34,11 @@ MeanInterval = Literal["test", "henmi-copas", "profile", "permutation", "paramet
 PredictionMethod = Literal["t(k-2)", "t(k-1)", "z", "metafor", "nagashima"]
 Tau2Interval = Literal["q-profile", "biggerstaff-jackson", "jackson", "profile", "wald", "wald-log", "bootstrap"]
 ProportionInterval = Literal["delta", "bootstrap"]
+RegressionPrediction = Literal["t(k-p-1)", "metafor", "z"]
+GridWeights = Literal["equal", "proportional"]
+Adjustment = Literal[
+    "holm", "bonferroni", "sidak", "holm-sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by", "none"
+]
 
 TAU2_METHODS: dict[Tau2Method, str] = {
     "REML": "restricted maximum likelihood",
@@ -101,6 +112,19 @@ PROPORTION_INTERVALS: dict[ProportionInterval, str] = {
     "delta": "the delta method",
     "bootstrap": "percentiles of the parametric bootstrap",
 }
+
+REGRESSION_PREDICTIONS: dict[RegressionPrediction, str] = {
+    "t(k-p-1)": "t distribution with k - p - 1 degrees of freedom",
+    "metafor": "the distribution of the test",
+    "z": "the normal distribution",
+}
+GRID_WEIGHTS: dict[GridWeights, str] = {
+    "equal": "each level of the other moderators counts the same",
+    "proportional": "over the studies' own moderators",
+}
+ADJUSTMENTS: tuple[Adjustment, ...] = (
+    *("holm", "bonferroni", "sidak", "holm-sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by", "none"),
+)
 
 QUANTITIES: dict[str, str] = {
     "estimate": "pooled effect",

@@ -14,11 +14,11 @@ from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TE
 if TYPE_CHECKING:
     from alliance_meta.results._pooled import PooledEffect
 
-__all__ = ["apa_sentence", "r_code", "summary_table"]
+__all__ = ["ITERATIVE", "METAFOR_TESTS", "TWO_STEP", "apa_sentence", "r_code", "r_string", "r_vector", "summary_table"]
 
-_TWO_STEP = {"DL2": "DL", "CA2": "HE"}
-_METAFOR_TESTS = {"z": "z", "t": "t", "knapp-hartung": "knha", "knapp-hartung-adhoc": "adhoc"}
-_ITERATIVE = {
+TWO_STEP = {"DL2": "DL", "CA2": "HE"}
+METAFOR_TESTS = {"z": "z", "t": "t", "knapp-hartung": "knha", "knapp-hartung-adhoc": "adhoc"}
+ITERATIVE = {
     "REML": "threshold = {0:.1e}, maxiter = 1000",
     "ML": "threshold = {0:.1e}, maxiter = 1000",
     "PM": "tol = {0:.1e}, maxiter = 1000",
@@ -127,18 +127,16 @@ def apa_sentence(fit: PooledEffect, level: float) -> str:
 
 
 def r_code(fit: PooledEffect) -> str:
-    def vector(values: Iterable[float] | None) -> str:
-        return f"c({', '.join(repr(float(value)) for value in values or ())})"
-
+    """The data and the call; two-step estimators take two calls, since metafor has none of its own."""
     settings, effects = fit.settings, fit.effects
-    labels = ", ".join(_r_string(label) for label in effects.labels)
+    labels = ", ".join(r_string(label) for label in effects.labels)
     fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
-    asked = [f'method = "{settings.tau2_method}"', f'test = "{_METAFOR_TESTS[settings.test]}"', "slab = slab"]
+    asked = [f'method = "{settings.tau2_method}"', f'test = "{METAFOR_TESTS[settings.test]}"', "slab = slab"]
     before: list[str] = []
     if settings.tau2_method == "GENQ":
-        before.append(f'tau2 <- rma(yi, vi, method = "GENQ", weights = {vector(settings.q_weights)})$tau2')
-    elif settings.tau2_method in _TWO_STEP:
-        first = _TWO_STEP[settings.tau2_method]
+        before.append(f'tau2 <- rma(yi, vi, method = "GENQ", weights = {r_vector(settings.q_weights or ())})$tau2')
+    elif settings.tau2_method in TWO_STEP:
+        first = TWO_STEP[settings.tau2_method]
         before += [
             f'first <- rma(yi, vi, method = "{first}")$tau2  # {settings.tau2_method}: two steps',
             'tau2 <- rma(yi, vi, method = "GENQ", weights = 1 / (vi + first))$tau2',
@@ -146,15 +144,15 @@ def r_code(fit: PooledEffect) -> str:
     if before:
         asked[0] = "tau2 = tau2"
     if settings.given_weights is not None:
-        asked.append(f"weights = {vector(settings.given_weights)}")
-    if settings.tau2_method in _ITERATIVE:
-        asked.append(f"control = list({_ITERATIVE[settings.tau2_method].format(fineness)})")
+        asked.append(f"weights = {r_vector(settings.given_weights)}")
+    if settings.tau2_method in ITERATIVE:
+        asked.append(f"control = list({ITERATIVE[settings.tau2_method].format(fineness)})")
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),
         f"# {effects.measure.label}",
-        f"yi <- {vector(effects.effect.tolist())}",
-        f"vi <- {vector(effects.variance.tolist())}",
+        f"yi <- {r_vector(effects.effect.tolist())}",
+        f"vi <- {r_vector(effects.variance.tolist())}",
         f"slab <- c({labels})",
         *before,
         f"fit <- rma(yi, vi, {', '.join(asked)})",
@@ -167,6 +165,12 @@ def r_code(fit: PooledEffect) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _r_string(text: str) -> str:
+def r_vector(values: Iterable[float]) -> str:
+    """Numbers as R reads them, with every digit."""
+    return f"c({', '.join(repr(float(value)) for value in values)})"
+
+
+def r_string(text: str) -> str:
+    """Text as R reads it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
     return f'"{escaped}"'

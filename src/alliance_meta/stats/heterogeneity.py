@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from alliance_meta.stats._arrays import FloatArray, batch
+from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats._projection import Model
 from alliance_meta.stats.tau2 import tau2_where_q_equals
 from alliance_meta.stats.weighted import weighted_mean
@@ -97,19 +97,24 @@ def inconsistency_from_q(cochran: Cochran) -> Inconsistency:
 
 
 def inconsistency_from_tau2(
-    tau2: npt.ArrayLike, variance: npt.ArrayLike, include: npt.ArrayLike | None = None
+    tau2: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    include: npt.ArrayLike | None = None,
+    design: npt.ArrayLike | None = None,
 ) -> Inconsistency:
     """I2 and H2 from an estimate of tau2: I2 = tau2 / (tau2 + s2), H2 = tau2 / s2 + 1.
 
     s2 is Higgins and Thompson's typical sampling variance, (k - 1) sum(w) / (sum(w)**2 - sum(w**2)) with
-    w = 1 / variance. This is the definition metafor prints; with DerSimonian and Laird's
-    tau2 it equals the one from Q.
+    w = 1 / variance; with moderators (k - p) / tr P. This is the definition metafor prints; with DerSimonian and
+    Laird's tau2 it equals the one from Q.
 
     Parameters
     ----------
     tau2 : array_like, shape (...)
     variance : array_like, shape (..., k)
     include : array_like of 0 and 1, shape (..., k), optional
+    design : array_like, shape (..., k, p), optional
+        Moderators, the intercept included; the mean alone without it.
 
     Returns
     -------
@@ -125,14 +130,13 @@ def inconsistency_from_tau2(
     >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
     I2 = 76.3%, H2 = 4.23
     """
-    _, v, used = batch(0.0, variance, include)
-    tau2 = np.asarray(tau2, dtype=float)
-    w = used / v
-    total, k = w.sum(axis=-1), used.sum(axis=-1)
+    model, shape = Model.of(0.0, variance, include, design)
+    tau2 = np.broadcast_to(np.asarray(tau2, dtype=float), np.broadcast_shapes(np.shape(tau2), shape))
+    w = model.used / model.v
     with np.errstate(invalid="ignore", divide="ignore"):
-        typical = (k - 1.0) * total / (total**2 - (w**2).sum(axis=-1))
-        i2, h2 = 100.0 * tau2 / (tau2 + typical), tau2 / typical + 1.0
-    return Inconsistency(np.where(k > 1.0, i2, np.nan), np.where(k > 1.0, h2, np.nan))
+        trace = w.sum(axis=-1) - model.space.project(w).lost(w**2)
+        typical = np.where(model.df > 0.0, model.df / trace, np.nan).reshape(shape)
+        return Inconsistency(100.0 * tau2 / (tau2 + typical), tau2 / typical + 1.0)
 
 
 def q_profile_interval(

@@ -11,8 +11,7 @@ from scipy import special
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
 from alliance_meta.stats._projection import Mean, Model
 from alliance_meta.stats._roots import falling_root
-from alliance_meta.stats.tau2 import tau2_ml, tau2_reml
-from alliance_meta.stats.tau2._likelihood import log_likelihood
+from alliance_meta.stats.tau2 import log_likelihood, tau2_ml, tau2_reml
 
 __all__ = ["mean_profile_interval", "tau2_profile_interval"]
 

@@ -28,8 +28,8 @@ def tau2_std_error(
     """Large-sample standard error of an estimate of tau2, taken at the estimate.
 
     REML and ML: from the expected information. DL, HE, HS, HSk and GENQ: the standard deviation of their quadratic
-    form under normality, exact at the true tau2 but for the cut at 0. PM, EB and PMM: of the generalised Q, with
-    (k - p) / k times the sum of weights as its slope.
+    form under normality, exact at the true tau2 but for the cut at 0. PM, EB and PMM: the standard deviation of the
+    generalised Q, sqrt(2 (k - p)), over its slope, for which metafor takes (k - p) / k times the sum of weights.
 
     Parameters
     ----------

@@ -1,0 +1,157 @@
+"""Predictions, marginal means, contrasts and slopes of a meta-regression: all of them weights of its coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, product
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from alliance_meta import _checks
+from alliance_meta.design import CategoricalVariable, NumericVariable
+from alliance_meta.errors import InputError
+from alliance_meta.results._vocabulary import ADJUSTMENTS, GRID_WEIGHTS, REGRESSION_PREDICTIONS
+from alliance_meta.stats._arrays import FloatArray
+from alliance_meta.stats.inference import critical_value, two_sided_p_value
+
+if TYPE_CHECKING:
+    from alliance_meta.results._regression import MetaRegression
+
+__all__ = ["contrasts", "intervals", "means", "slopes"]
+
+_STEP = 1e-3
+"""Of a numeric moderator's range: how far to each side its slope is taken."""
+
+
+def intervals(
+    fit: MetaRegression, weights: FloatArray, level: float, *, method: str = "t(k-p-1)", display: bool = False
+) -> pd.DataFrame:
+    """Estimates of combinations of coefficients, (m, p), with both intervals."""
+    method = _checks.known_name("prediction interval method", method, tuple(REGRESSION_PREDICTIONS))
+    estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
+    half = critical_value(level, fit.df) * std_error
+    df = {"t(k-p-1)": fit.k - len(fit.names) - 1.0, "metafor": fit.df, "z": inf}[method]
+    wide = critical_value(level, df) * np.sqrt(fit.tau2 + std_error**2)
+    frame = pd.DataFrame(
+        {
+            "estimate": estimate,
+            "std_error": std_error,
+            "ci_low": estimate - half,
+            "ci_high": estimate + half,
+            "pi_low": estimate - wide,
+            "pi_high": estimate + wide,
+        }
+    )
+    if display:
+        shown = [name for name in frame.columns if name != "std_error"]
+        frame[shown] = fit.effects.measure.to_display(frame[shown].to_numpy())
+    return frame
+
+
+def means(fit: MetaRegression, term: str, level: float, weights: str, display: bool) -> pd.DataFrame:
+    """Marginal means of a categorical moderator's levels."""
+    variable = _categorical(fit, term)
+    rows = _mean_weights(fit, variable, weights)
+    numbers = intervals(fit, rows, level, display=display)
+    found = fit.effects.table[variable.column]
+    counts = [int((found == each).sum()) for each in variable.levels]
+    return pd.concat([pd.DataFrame({variable.column: list(variable.levels), "k": counts}), numbers], axis=1)
+
+
+def contrasts(fit: MetaRegression, term: str, level: float, adjust: str, weights: str) -> pd.DataFrame:
+    """Pairwise differences of marginal means."""
+    adjust = _checks.known_name("adjustment", adjust, ADJUSTMENTS)
+    variable = _categorical(fit, term)
+    rows = _mean_weights(fit, variable, weights)
+    pairs = list(combinations(range(len(variable.levels)), 2))
+    frame = _tests(fit, np.array([rows[j] - rows[i] for i, j in pairs]), level)
+    names = [f"{variable.levels[j]} - {variable.levels[i]}" for i, j in pairs]
+    frame.insert(0, "contrast", names)
+    frame.insert(list(frame.columns).index("ci_low"), "p_adjusted", _adjusted(frame["p_value"], adjust))
+    return frame
+
+
+def slopes(fit: MetaRegression, name: str, level: float, by: str | None) -> pd.DataFrame:
+    """Derivatives of the mean effect with respect to a numeric moderator."""
+    numeric = {each.column: each for each in fit.design.variables if isinstance(each, NumericVariable)}
+    variable = numeric[_checks.known_name("numeric moderator", name, tuple(numeric))]
+    split = None if by is None else _categorical(fit, by)
+    groups: Sequence[object] = (None,) if split is None else split.levels
+    step = _STEP * (variable.maximum - variable.minimum)
+    rows = []
+    for each in groups:
+        grid = _grid(fit, {} if split is None else {split.column: each})
+        up, down = (
+            fit.design.matrix_for(grid.assign(**{name: variable.mean + side * step})).mean(axis=0)
+            for side in (1.0, -1.0)
+        )
+        rows.append((up - down) / (2.0 * step))
+    frame = _tests(fit, np.array(rows), level)
+    if split is not None:
+        frame.insert(0, split.column, list(groups))
+    return frame
+
+
+def _std_errors(fit: MetaRegression, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt(np.maximum(((weights @ fit.covariance) * weights).sum(axis=-1), 0.0)))
+
+
+def _tests(fit: MetaRegression, weights: FloatArray, level: float) -> pd.DataFrame:
+    """Combinations of coefficients tested to be 0."""
+    estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
+    half = critical_value(level, fit.df) * std_error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = estimate / std_error
+    return pd.DataFrame(
+        {
+            "estimate": estimate,
+            "std_error": std_error,
+            "statistic": statistic,
+            "df": np.full(len(estimate), fit.df),
+            "p_value": two_sided_p_value(statistic, fit.df),
+            "ci_low": estimate - half,
+            "ci_high": estimate + half,
+        }
+    )
+
+
+def _adjusted(p_values: pd.Series[float], adjust: str) -> FloatArray:
+    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # half a second that most sessions need not wait for
+
+    p = np.asarray(p_values, dtype=np.float64)
+    if adjust == "none" or np.isnan(p).any():
+        return p
+    return np.asarray(multipletests(p, method=adjust)[1], dtype=float)
+
+
+def _categorical(fit: MetaRegression, name: str) -> CategoricalVariable:
+    known = {each.column: each for each in fit.design.variables if isinstance(each, CategoricalVariable)}
+    if not known:
+        raise InputError(f"{fit.settings.formula!r} has no categorical moderator; C(column) makes one of numbers")
+    return known[_checks.known_name("categorical moderator", name, tuple(known))]
+
+
+def _mean_weights(fit: MetaRegression, variable: CategoricalVariable, weights: str) -> FloatArray:
+    """For each level, the coefficients' weights in its marginal mean, (levels, p)."""
+    weights = _checks.known_name("weights of marginal means", weights, tuple(GRID_WEIGHTS))
+    rows = []
+    for each in variable.levels:
+        if weights == "equal":
+            grid = _grid(fit, {variable.column: each})
+        else:
+            table = fit.effects.table[[other.column for other in fit.design.variables]]
+            grid = table.assign(**{variable.column: [each] * len(table)})
+        rows.append(fit.design.matrix_for(grid).mean(axis=0))
+    return np.array(rows)
+
+
+def _grid(fit: MetaRegression, fixed: dict[str, object]) -> pd.DataFrame:
+    """Every combination of the categorical moderators' levels, numbers at their mean, some moderators fixed."""
+    choices: dict[str, Sequence[object]] = {}
+    for variable in fit.design.variables:
+        own = variable.levels if isinstance(variable, CategoricalVariable) else (variable.mean,)
+        choices[variable.column] = (fixed[variable.column],) if variable.column in fixed else own
+    return pd.DataFrame(list(product(*choices.values())), columns=list(choices))

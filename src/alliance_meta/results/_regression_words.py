@@ -1,0 +1,117 @@
+"""What a meta-regression prints: its table, its sentence, and the R code that repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isinf, isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alliance_meta._tables import SummaryTable, apa, number, p_value, small
+from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TEST_NAMES, TESTS
+from alliance_meta.results._words import ITERATIVE, METAFOR_TESTS, TWO_STEP, r_string, r_vector
+
+if TYPE_CHECKING:
+    from alliance_meta.results._regression import MetaRegression
+
+__all__ = ["apa_sentence", "r_code", "summary_table"]
+
+
+def summary_table(fit: MetaRegression) -> SummaryTable:
+    """The result as a table for people, at 95 %."""
+    own, settings = fit.effects.measure, fit.settings
+    statistic = "z" if isinf(fit.df) else f"t({fit.df:g})"
+    rows = [
+        (
+            name,
+            number(estimate, 3),
+            number(std_error, 3),
+            f"[{number(low, 3)}, {number(high, 3)}]",
+            number(value, 2),
+            p_value(p),
+        )
+        for name, (estimate, std_error, value, _, p, low, high) in _coefficients(fit)
+    ]
+    people = "" if isnan(fit.n) else f" (N = {fit.n:,.0f})"
+    how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; coefficients tested by {TESTS[settings.test]}"
+    model = [f"Moderators: {fit.omnibus().text}"] if set(fit.names) != {"intercept"} else []
+    caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
+    return SummaryTable(
+        title=f"Meta-regression of {fit.k} effects{people} on {settings.formula}",
+        header=("", own.label, "std. error", "95% CI", statistic, "p"),
+        rows=tuple(rows),
+        right=frozenset({1, 2, 3, 4, 5}),
+        notes=(*model, _heterogeneity(fit), how, *fit.notes, *fit.effects.notes, *caveat),
+    )
+
+
+def _coefficients(fit: MetaRegression) -> Iterator[tuple[str, list[float]]]:
+    """Each coefficient's name and the numbers of its row in `to_frame`."""
+    frame = fit.to_frame()
+    return zip(fit.names, frame.drop(columns="term").to_numpy(dtype=float).tolist(), strict=True)
+
+
+def _heterogeneity(fit: MetaRegression) -> str:
+    q = f"QE({fit.q_residual_df:.0f}) = {number(fit.q_residual, 2)}, p {p_value(fit.q_residual_p_value)}"
+    if fit.settings.tau2_method == "EE":
+        return f"Residual heterogeneity: {q}; tau² is 0 by assumption"
+    r2 = "" if isnan(fit.r2) else f"; the moderators explain R² = {number(fit.r2, 0)}% of tau²"
+    return f"Residual heterogeneity: tau² = {small(fit.tau2)}, I² = {number(fit.i2, 1)}%, {q}{r2}"
+
+
+def apa_sentence(fit: MetaRegression) -> str:
+    """The omnibus test, each coefficient and the residual heterogeneity."""
+    settings = fit.settings
+    methods = ", ".join(filter(None, (APA_TAU2_METHODS[settings.tau2_method], TEST_NAMES[settings.test])))
+    people = "" if isnan(fit.n) else f" (N = {fit.n:,.0f})"
+    statistic = "z" if isinf(fit.df) else f"t({fit.df:g})"
+    parts = [
+        f"{name}: b = {apa(estimate, 3)}, 95% CI [{apa(low, 3)}, {apa(high, 3)}], {statistic} = {apa(value)}, "
+        f"p {p_value(p)}"
+        for name, (estimate, _, value, _, p, low, high) in _coefficients(fit)
+    ]
+    r2 = "" if isnan(fit.r2) else f", R² = {apa(fit.r2, 0)}%"
+    omnibus = f", {fit.omnibus().text}" if set(fit.names) != {"intercept"} else ""
+    caveat = f" ({fit.effects.caveat})" if fit.effects.caveat else ""
+    return (
+        f"A mixed-effects meta-regression ({methods}) of k = {fit.k} effects{people} on {settings.formula}{omnibus}, "
+        f"gave {'; '.join(parts)}. Residual heterogeneity: QE({fit.q_residual_df:.0f}) = {apa(fit.q_residual)}, p "
+        f"{p_value(fit.q_residual_p_value)}, τ² = {apa(fit.tau2, 3)}, I² = {apa(fit.i2, 0)}%{r2}.{caveat}"
+    )
+
+
+def r_code(fit: MetaRegression) -> str:
+    """The design goes in as numbers, so that nothing hangs on how R would code it."""
+    settings, effects = fit.settings, fit.effects
+    fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
+    names = ", ".join(r_string(name) for name in fit.names)
+    shape = f"nrow = {fit.k}, dimnames = list(NULL, c({names}))"
+    model = "mods = X, intercept = FALSE"
+    asked = [f'method = "{settings.tau2_method}"', f'test = "{METAFOR_TESTS[settings.test]}"']
+    before: list[str] = []
+    if settings.tau2_method == "GENQ":
+        weights = r_vector(settings.q_weights or ())
+        before.append(f'tau2 <- rma(yi, vi, {model}, method = "GENQ", weights = {weights})$tau2')
+    elif settings.tau2_method in TWO_STEP:
+        first = TWO_STEP[settings.tau2_method]
+        before += [
+            f'first <- rma(yi, vi, {model}, method = "{first}")$tau2  # {settings.tau2_method}: two steps',
+            f'tau2 <- rma(yi, vi, {model}, method = "GENQ", weights = 1 / (vi + first))$tau2',
+        ]
+    if before:
+        asked[0] = "tau2 = tau2"
+    if settings.tau2_method in ITERATIVE:
+        asked.append(f"control = list({ITERATIVE[settings.tau2_method].format(fineness)})")
+    lines = [
+        "library(metafor)",
+        *(f"# {line}" for line in effects.caveat.splitlines()),
+        f"# {effects.measure.label} on {settings.formula}",
+        f"yi <- {r_vector(effects.effect.tolist())}",
+        f"vi <- {r_vector(effects.variance.tolist())}",
+        f"X <- matrix({r_vector(fit.design.matrix.T.ravel().tolist())}, {shape})",
+        *before,
+        f"fit <- rma(yi, vi, {', '.join([model, *asked])})",
+        "print(fit, digits = 6)",
+    ]
+    return "\n".join(lines) + "\n"
