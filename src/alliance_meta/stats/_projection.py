@@ -106,18 +106,6 @@ class Mean:
         """The projection for weights (..., k)."""
         return MeanProjection(w, w.sum(axis=-1))
 
-    def residual(self, w: FloatArray, y: FloatArray) -> FloatArray:
-        """What weighted least squares leaves of y."""
-        return self.project(w).residual(y)
-
-    def lost(self, w: FloatArray, d: FloatArray) -> FloatArray:
-        """The trace of C X'DX, D diagonal."""
-        return self.project(w).lost(d)
-
-    def log_det(self, w: FloatArray) -> FloatArray:
-        """The logarithm of det X'WX."""
-        return self.project(w).log_det
-
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -146,18 +134,6 @@ class Columns:
             q.append(column / np.sqrt(square)[..., None])
             log_det = log_det + np.log(square)
         return Projection(w, q, log_det)
-
-    def residual(self, w: FloatArray, y: FloatArray) -> FloatArray:
-        """What weighted least squares leaves of y."""
-        return self.project(w).residual(y)
-
-    def lost(self, w: FloatArray, d: FloatArray) -> FloatArray:
-        """The trace of C X'DX, D diagonal."""
-        return self.project(w).lost(d)
-
-    def log_det(self, w: FloatArray) -> FloatArray:
-        """The logarithm of det X'WX."""
-        return self.project(w).log_det
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,31 +46,31 @@ def falling_root(
     Roots
         NaN where the function is, and where 200 steps do not reach the root.
     """
-    low, high, x = low.copy(), high.copy(), start.copy()
-    last = np.full(x.shape, np.nan)
-    converged = np.ones(x.shape, dtype=bool)
-    moving = np.arange(x.size)
+    x = np.full(start.shape, np.nan)
+    converged = np.zeros(start.shape, dtype=bool)
+    rows, here, before = np.arange(start.size), start, np.full(start.shape, np.nan)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for _ in range(_MAX_STEPS):
-            here, size, before = x[moving], scale[moving], last[moving]
-            value, slope = function(here, moving)
-            bottom = np.where(value >= 0.0, here, low[moving])
-            top = np.where(value <= 0.0, here, high[moving])
-            low[moving], high[moving] = bottom, top
+            value, slope = function(here, rows)
+            low = np.where(value >= 0.0, here, low)
+            high = np.where(value <= 0.0, here, high)
             there = here - value / slope
-            newton = (slope < 0.0) & (there >= bottom) & (there <= top)
+            newton = (slope < 0.0) & (there >= low) & (there <= high)
             if not newton.all():
-                there = np.where(newton, there, np.sqrt((bottom + size) * (top + size)) - size)
+                there = np.where(newton, there, np.sqrt((low + scale) * (high + scale)) - scale)
             step = np.abs(there - here)
-            fineness, shrinking = step / (here + size), step / before
+            fineness, shrinking = step / (here + scale), step / before
             # Newton's steps shrink quadratically, so this one and the last tell the next, until only rounding is left.
-            fine = (fineness * shrinking**2 <= _EPS) | ((fineness <= _NEAR) & (shrinking >= 0.25))
-            settled = (newton & fine) | (fineness <= 2.0 * _EPS) | (value == 0.0) | np.isnan(value)
-            x[moving] = np.where(value == 0.0, here, np.where(np.isnan(value), np.nan, there))
-            last[moving] = np.where(newton, step, np.nan)
-            moving = moving[~settled]
-            if moving.size == 0:
-                break
-    converged[moving] = False
-    x[moving] = np.nan
+            fine = (fineness * shrinking * shrinking <= _EPS) | ((fineness <= _NEAR) & (shrinking >= 0.25))
+            unknown, found = np.isnan(value), value == 0.0
+            done = (newton & fine) | (fineness <= 2.0 * _EPS) | found | unknown
+            if done.any():
+                x[rows[done]] = np.where(unknown, np.nan, np.where(found, here, there))[done]
+                converged[rows[done]] = True
+                if done.all():
+                    break
+                left = ~done
+                rows, there, step, newton = rows[left], there[left], step[left], newton[left]
+                low, high, scale = low[left], high[left], scale[left]
+            here, before = there, np.where(newton, step, np.nan)
     return Roots(x, converged)

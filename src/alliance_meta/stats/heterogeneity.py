@@ -130,7 +130,7 @@ def inconsistency_from_tau2(
     >>> print(f"I2 = {inconsistency.i2:.1f}%, H2 = {inconsistency.h2:.2f}")
     I2 = 76.3%, H2 = 4.23
     """
-    model, shape = Model.of(0.0, variance, include, design)
+    model, shape = Model.of(variance, variance, include, design)  # the effects play no part
     tau2 = np.broadcast_to(np.asarray(tau2, dtype=float), np.broadcast_shapes(np.shape(tau2), shape))
     w = model.used / model.v
     with np.errstate(invalid="ignore", divide="ignore"):

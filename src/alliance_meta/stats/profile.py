@@ -143,7 +143,7 @@ class _Tau2Profile:
         if not self.restricted:
             return np.asarray(np.exp(-self.floor / self.model.count) + largest)
         p = self.model.space.p
-        unweighted = self.model.space.log_det(self.model.used)
+        unweighted = self.model.space.project(self.model.used).log_det
         return np.asarray(np.exp((p * np.log(2.0) - self.floor - unweighted) / self.model.df) + largest)
 
     def _grid(self) -> FloatArray:
@@ -171,9 +171,10 @@ class _Tau2Profile:
             here = model.at(part)
             spare = 2.0 * log_likelihood(here, tau2, restricted=self.restricted) - floor[part]
             w = here.weight(tau2)
-            slope = ((w * here.space.residual(w, here.y)) ** 2).sum(axis=-1) - w.sum(axis=-1)
+            projection = here.space.project(w)
+            slope = ((w * projection.residual(here.y)) ** 2).sum(axis=-1) - w.sum(axis=-1)
             if self.restricted:
-                slope = slope + here.space.lost(w, w * w)
+                slope = slope + projection.lost(w * w)
             return side * spare, side * slope
 
         return falling_root(function, low, high, 0.5 * (low + high), model.least_variance()).x
