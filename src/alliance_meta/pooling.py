@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
+from math import nan, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -234,7 +234,7 @@ def pool_many(
     test = _checks.known_name("test", test, tuple(TESTS))
     y, v, used = _batch(effect, variance, include)
     shape, k = y.shape[:-1], y.shape[-1]
-    total = int(np.prod(shape))
+    total = prod(shape)
     size = chunk_size if chunk_size is not None else max(1, _NUMBERS_AT_ONCE // max(k, 1))
     threads = workers if workers is not None else available_workers()
     for name, number in (("chunk_size", size), ("workers", threads)):
@@ -242,9 +242,10 @@ def pool_many(
             raise InputError(f"{name} must be 1 or more, not {number}")
     numbers = np.empty((5, total))
     problem = np.zeros(total, dtype=np.int8)
+    kept = tuple(_kept(array) for array in (y, v, used))
 
     def work(piece: slice) -> None:
-        data = (_rows(y, piece, total), _rows(v, piece, total), _rows(used, piece, total))
+        data = [_rows(*both, piece) for both in zip((y, v, used), kept, strict=True)]
         numbers[:, piece], problem[piece] = _fit(data, method, test)
 
     in_pieces(work, total, size, workers=threads, unit="fit")
@@ -257,9 +258,9 @@ def pool_many(
         k=count,
         problem=problem.reshape(shape),
         settings=PoolSettings(tau2_method=method, test=test),
-        effect=y,
-        variance=v,
-        include=used,
+        effect=kept[0],
+        variance=kept[1],
+        include=kept[2],
     )
 
 
@@ -279,17 +280,27 @@ def _batch(
     return y, v, used
 
 
-def _rows(array: FloatArray, piece: slice, total: int) -> FloatArray:
-    """Some meta-analyses of a batch, as (B, k), without copying a broadcast array as a whole."""
-    if array.ndim == 1:
-        return array[np.newaxis]
-    index = piece if array.ndim == 2 else np.unravel_index(np.arange(total)[piece], array.shape[:-1])
-    return np.ascontiguousarray(array[index])
+def _kept(array: FloatArray) -> FloatArray:
+    """Room for a copy that belongs to the result; of an array that is repeated over the batch, the copy itself."""
+    if 0 not in array.strides:
+        return np.empty(array.shape)
+    once = array[tuple(slice(None) if stride else slice(1) for stride in array.strides)]
+    return np.broadcast_to(once.copy(), array.shape)
 
 
-def _fit(
-    data: tuple[FloatArray, FloatArray, FloatArray], method: str, test: str
-) -> tuple[FloatArray, npt.NDArray[np.int8]]:
+def _rows(array: FloatArray, kept: FloatArray, piece: slice) -> FloatArray:
+    """Some meta-analyses of a batch, as (B, k), copied to where the result keeps them."""
+    shape, k = array.shape[:-1], array.shape[-1]
+    index = piece if len(shape) == 1 else np.unravel_index(np.arange(prod(shape))[piece], shape) if shape else None
+    rows = np.ascontiguousarray(array[index])
+    if not kept.flags.writeable:
+        return rows
+    own = kept.reshape(prod(shape), k)[piece]
+    own[...] = rows
+    return own
+
+
+def _fit(data: Sequence[FloatArray], method: str, test: str) -> tuple[FloatArray, npt.NDArray[np.int8]]:
     """Estimate, standard error, df, tau2 and k of (B, k) arrays, and what is wrong with each row."""
     y, v, used = data
     taken = used != 0.0

@@ -104,12 +104,13 @@ class PooledBatch:
 
     def reasons(self) -> pd.Series[str]:
         """Why numbers are NaN, in words: one entry for each meta-analysis that has any, by its place in the batch."""
-        where = np.nonzero(self.problem)
+        problem = np.atleast_1d(self.problem)
+        where = np.nonzero(problem)
         if len(where) == 1:
             index: pd.Index = pd.Index(where[0])
         else:
             index = pd.MultiIndex.from_arrays(list(where))
-        words = [_REASONS[Problem(code)] for code in self.problem[where].tolist()]
+        words = [_REASONS[Problem(code)] for code in problem[where].tolist()]
         return pd.Series(words, index=index, name="reason", dtype="object")
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -156,11 +157,12 @@ class Model:
         """The model with the batch axes made one, and the shape they had."""
         y, v, used = batch(effect, variance, include)
         shape, k = y.shape[:-1], y.shape[-1]
-        y, v, used = (array.reshape(-1, k) for array in (y, v, used))
+        rows = prod(shape)  # which -1 would not be where k is 0
+        y, v, used = (array.reshape(rows, k) for array in (y, v, used))
         if design is None:
             return cls(y, v, used, Mean()), shape
         x = np.asarray(design, dtype=float)
-        x = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+        x = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(rows, *x.shape[-2:])
         return cls(y, v, used, Columns(orthonormal(x * used[..., None]))), shape
 
     @property
@@ -192,7 +194,7 @@ class Model:
 
     def least_variance(self) -> FloatArray:
         """The smallest sampling variance of each row."""
-        return np.asarray(np.min(np.where(self.used > 0.0, self.v, np.inf), axis=-1))
+        return np.asarray(np.min(np.where(self.used > 0.0, self.v, np.inf), axis=-1, initial=np.inf))
 
 
 def orthonormal(x: FloatArray) -> FloatArray:

@@ -90,8 +90,8 @@ def inconsistency_from_q(cochran: Cochran) -> Inconsistency:
     I2 = 78.2%, H2 = 4.58
     """
     q, df = cochran.q_statistic, cochran.q_df
-    with np.errstate(invalid="ignore", divide="ignore"):
-        i2 = np.where(q > df, 100.0 * (q - df) / q, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        i2 = np.where(q > df, 100.0 * (q - df) / q, np.where(np.isnan(q), np.nan, 0.0))
         h2 = q / df
     return Inconsistency(np.where(df > 0.0, i2, np.nan), np.where(df > 0.0, h2, np.nan))
 

@@ -115,7 +115,7 @@ def regression(
 
 
 def wald_statistic(coefficients: FloatArray, covariance: FloatArray) -> FloatArray:
-    """b' S^-1 b, for testing that all of some coefficients (or contrasts) are 0.
+    """B' S^-1 b, for testing that all of some coefficients (or contrasts) are 0.
 
     Parameters
     ----------

@@ -33,6 +33,18 @@ published <- list(
   normand1999_MD = list("MD", escalc(
     measure = "MD", m1i = m1i, sd1i = sd1i, n1i = n1i, m2i = m2i, sd2i = sd2i, n2i = n2i, data = dat.normand1999
   )),
+  cohen1981_ZCOR = list("ZCOR", correlations(dat.cohen1981, "ZCOR")),
+  craft2003_ZCOR = list("ZCOR", correlations(dat.craft2003, "ZCOR")),
+  crede2010_ZCOR = list("ZCOR", correlations(dat.crede2010, "ZCOR")),
+  crede2010_COR = list("COR", correlations(dat.crede2010, "COR")),
+  gibson2002_SMD = list("SMD", escalc(
+    measure = "SMD", m1i = m1i, sd1i = sd1i, n1i = n1i, m2i = m2i, sd2i = sd2i, n2i = n2i, data = dat.gibson2002
+  )),
+  kalaian1996_GEN = list("GEN", dat.kalaian1996),
+  knapp2017_GEN = list("GEN", dat.knapp2017),
+  konstantopoulos2011_GEN = list("GEN", dat.konstantopoulos2011),
+  michael2013_GEN = list("GEN", dat.michael2013),
+  tannersmith2016_GEN = list("GEN", dat.tannersmith2016),
   hackshaw1998_GEN = list("GEN", dat.hackshaw1998),
   bangertdrowns2004_GEN = list("GEN", dat.bangertdrowns2004),
   raudenbush1985_GEN = list("GEN", dat.raudenbush1985),
@@ -61,8 +73,7 @@ set.seed(20110301)
 sizes <- c(2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 25, 30, 50, 100, 200)
 spreads <- c("equal", "mild", "wild")
 multiples <- c(0, 0.05, 0.5, 5, 1e4, -1) # of the harmonic mean variance; -1: half the sampling error
-for (i in 1:60) {
-  k <- sizes[(i - 1) %% length(sizes) + 1]
+random_set <- function(i, k) {
   spread <- spreads[(i + (i - 1) %/% length(sizes)) %% 3 + 1]
   multiple <- multiples[(i * 7 + (i - 1) %/% 6) %% 6 + 1]
   size <- sample(c(1e-4, 0.01, 0.01, 0.05, 10), 1)
@@ -72,8 +83,17 @@ for (i in 1:60) {
   error <- if (multiple < 0) 0.5 else 1
   yi <- rnorm(k, sample(c(0, 0.3, 3), 1) * sqrt(size), sqrt(max(multiple, 0) * typical)) + error * rnorm(k, 0, sqrt(vi))
   heterogeneity <- if (multiple < 0) "agreeing" else sprintf("tau2x%g", multiple)
-  sets[[sprintf("random%02d_k%d_%s_%s", i, k, spread, heterogeneity)]] <-
-    list(measure = "GEN", yi = signif(yi, 6), vi = vi)
+  list(
+    name = sprintf("random%02d_k%d_%s_%s", i, k, spread, heterogeneity),
+    set = list(measure = "GEN", yi = signif(yi, 6), vi = vi)
+  )
+}
+for (i in 1:300) {
+  # the first sixty have every size up to 200; after them there is one of more than 30 effects in every twenty
+  at <- (i - 1) %% length(sizes) + 1
+  k <- if (i <= 60) sizes[at] else if (at == 20) c(50, 100, 200)[(i / 20) %% 3 + 1] else sample(2:30, 1)
+  made <- random_set(i, k)
+  sets[[made$name]] <- made$set
 }
 
 # Sets whose restricted likelihood has two maxima; metafor's Fisher scoring ends in the lower one.
@@ -100,6 +120,40 @@ cases <- vapply(names(sets), function(name) {
   set <- sets[[name]]
   json_case(name, set$measure, set$yi, set$vi, fit_all(set$yi, set$vi))
 }, "")
+
+# Weights of the mean, of the generalised Q, and of both, as in metafor's own method="GENQ".
+weighting <- function(yi, vi, ni) {
+  list(
+    weights_n = list(methods = c("REML", "HS", "EE"), weights = ni),
+    unweighted = list(methods = c("REML", "HE", "EE"), weights = "equal"),
+    genq_n = list(methods = "GENQ", q_weights = ni),
+    genq_root = list(methods = "GENQ", q_weights = 1 / sqrt(vi)),
+    genq_n_both = list(methods = "GENQ", weights = ni, q_weights = ni),
+    genq_root_both = list(methods = "GENQ", weights = 1 / sqrt(vi), q_weights = 1 / sqrt(vi))
+  )
+}
+totals <- list(
+  molloy2014_ZCOR = dat.molloy2014$ni,
+  molloy2014_COR = dat.molloy2014$ni,
+  mcdaniel1994_ZCOR = dat.mcdaniel1994$ni,
+  bcg_RR = with(dat.bcg, tpos + tneg + cpos + cneg),
+  normand1999_SMD = with(dat.normand1999, n1i + n2i),
+  bangertdrowns2004_GEN = dat.bangertdrowns2004$ni,
+  raudenbush1985_GEN = with(dat.raudenbush1985, n1i + n2i),
+  kolden2011_ZCOR = kolden$ni
+)
+random <- grep("^random(0[1-9]|1[0-9]|20)_", names(sets), value = TRUE)
+for (name in random) totals[[name]] <- sample(10:400, length(sets[[name]]$yi), replace = TRUE)
+weighted <- unlist(lapply(names(totals), function(name) {
+  set <- sets[[name]]
+  stopifnot(length(totals[[name]]) == length(set$yi))
+  ways <- weighting(set$yi, set$vi, totals[[name]])
+  vapply(names(ways), function(way) {
+    asked <- ways[[way]]
+    done <- fit_all(set$yi, set$vi, asked$methods, weights = asked$weights, q_weights = asked$q_weights)
+    json_case(paste0(name, "_", way), set$measure, set$yi, set$vi, done)
+  }, "")
+}))
 
 rows <- list(
   list("ZCOR", 'escalc(measure = "ZCOR", ri = ri, ni = ni)', dat.molloy2014$ri, dat.molloy2014$ni,
@@ -129,9 +183,10 @@ escalc_rows <- c(
 )
 
 call <- paste(
-  "rma(yi, vi, method=, test=, control=list(threshold=1e-12, maxiter=1000));",
-  "confint(..., control=list(tol=1e-13, maxiter=10000)); predict().",
-  "Both stopping rules are absolute: where the data are small or large in scale they are set to fit, and each fit's",
+  "rma(yi, vi, method=, test=, control=list(threshold=1e-12, maxiter=1000)); uniroot's tol=1e-300 for PM and PMM;",
+  "DL2 and CA2: rma(method='GENQ', weights=1/(vi+tau2 of DL or HE)), then rma(tau2=);",
+  "tests after the first with that fit's tau2; confint(..., control=list(tol=1e-13, maxiter=10000)); predict().",
+  "The stopping rules are absolute: where the data are small or large in scale they are set to fit, and each fit's",
   "'control' and each case's 'confint_control' hold the values used"
 )
 source_record <- json_object(
@@ -144,7 +199,9 @@ source_record <- json_object(
 
 out <- file("tests/reference/pooling.json", open = "wb")
 writeLines(paste0(
-  '{\n"source": ', source_record, ',\n"cases": [\n', paste(cases, collapse = ",\n"),
+  '{\n"source": ', source_record, ',\n"test_numbers": ', json_texts(TEST_NUMBERS),
+  ',\n"cases": [\n', paste(cases, collapse = ",\n"),
+  '\n],\n"weighted": [\n', paste(weighted, collapse = ",\n"),
   '\n],\n"escalc": [\n', paste(escalc_rows, collapse = ",\n"), "\n]\n}"
 ), out, sep = "\n", useBytes = TRUE)
 close(out)

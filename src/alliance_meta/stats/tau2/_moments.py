@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,18 @@ from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats._projection import Model
 from alliance_meta.stats.tau2._record import Tau2, truncated
 
-__all__ = ["tau2_ca2", "tau2_dl", "tau2_dl2", "tau2_genq", "tau2_he", "tau2_hs", "tau2_hsk", "tau2_sj"]
+__all__ = [
+    "MOMENTS",
+    "tau2_ca2",
+    "tau2_dl",
+    "tau2_dl2",
+    "tau2_genq",
+    "tau2_he",
+    "tau2_hs",
+    "tau2_hsk",
+    "tau2_sj",
+    "weighted_moment",
+]
 
 
 def tau2_genq(
@@ -49,7 +62,7 @@ def tau2_genq(
     """
     model, shape = Model.of(effect, variance, include, design)
     a = np.broadcast_to(np.asarray(weights, dtype=float), (*shape, model.y.shape[-1])).reshape(model.y.shape)
-    return truncated(_generalised(model, np.where(model.used > 0.0, a, 0.0)), model, shape)
+    return truncated(weighted_moment(model, a), model, shape)
 
 
 def tau2_he(
@@ -72,7 +85,7 @@ def tau2_he(
     0.14
     """
     model, shape = Model.of(effect, variance, include, design)
-    return truncated(_generalised(model, model.used), model, shape)
+    return truncated(_hedges(model), model, shape)
 
 
 def tau2_dl(
@@ -118,8 +131,7 @@ def tau2_dl2(
     0.1333
     """
     model, shape = Model.of(effect, variance, include, design)
-    first = np.maximum(_dersimonian_laird(model), 0.0)
-    return truncated(_generalised(model, model.weight(first)), model, shape)
+    return truncated(_two_step(model, _dersimonian_laird(model)), model, shape)
 
 
 def tau2_ca2(
@@ -142,8 +154,7 @@ def tau2_ca2(
     0.1344
     """
     model, shape = Model.of(effect, variance, include, design)
-    first = np.maximum(_generalised(model, model.used), 0.0)
-    return truncated(_generalised(model, model.weight(first)), model, shape)
+    return truncated(_two_step(model, _hedges(model)), model, shape)
 
 
 def tau2_hs(
@@ -167,9 +178,7 @@ def tau2_hs(
     0.0596
     """
     model, shape = Model.of(effect, variance, include, design)
-    q, total = _cochran(model)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return truncated((q - model.count) / total, model, shape)
+    return truncated(_hunter_schmidt(model), model, shape)
 
 
 def tau2_hsk(
@@ -192,9 +201,7 @@ def tau2_hsk(
     0.104
     """
     model, shape = Model.of(effect, variance, include, design)
-    q, total = _cochran(model)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return truncated(model.count * (q / model.df - 1.0) / total, model, shape)
+    return truncated(_hunter_schmidt_corrected(model), model, shape)
 
 
 def tau2_sj(
@@ -220,12 +227,12 @@ def tau2_sj(
     0.000 0.002
     """
     model, shape = Model.of(effect, variance, include, design)
-    mean = (model.used * model.y).sum(axis=-1) / model.count
-    with np.errstate(invalid="ignore", divide="ignore"):
-        crude = (model.used * (model.y - mean[:, None]) ** 2).sum(axis=-1) / model.count
-        w = model.weight(crude)
-        residual_ss = (w * model.space.project(w).residual(model.y) ** 2).sum(axis=-1)
-        return truncated(crude * residual_ss / model.df, model, shape)
+    return truncated(_sidik_jonkman(model), model, shape)
+
+
+def weighted_moment(model: Model, weights: FloatArray) -> FloatArray:
+    """The generalised Q's estimate, negative where it is, with fixed weights of the model's shape."""
+    return _generalised(model, np.where(model.used > 0.0, weights, 0.0))
 
 
 def _generalised(model: Model, a: FloatArray) -> FloatArray:
@@ -252,3 +259,44 @@ def _cochran(model: Model) -> tuple[FloatArray, FloatArray]:
     with np.errstate(invalid="ignore", divide="ignore"):
         e = model.space.project(w).residual(model.y)
         return np.asarray((w * e**2).sum(axis=-1)), np.asarray(w.sum(axis=-1))
+
+
+def _hedges(model: Model) -> FloatArray:
+    return _generalised(model, model.used)
+
+
+def _two_step(model: Model, first: FloatArray) -> FloatArray:
+    return _generalised(model, model.weight(np.maximum(first, 0.0)))
+
+
+def _hunter_schmidt(model: Model) -> FloatArray:
+    q, total = _cochran(model)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((q - model.count) / total)
+
+
+def _hunter_schmidt_corrected(model: Model) -> FloatArray:
+    q, total = _cochran(model)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(model.count * (q / model.df - 1.0) / total)
+
+
+def _sidik_jonkman(model: Model) -> FloatArray:
+    mean = (model.used * model.y).sum(axis=-1) / model.count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        crude = (model.used * (model.y - mean[:, None]) ** 2).sum(axis=-1) / model.count
+        w = model.weight(crude)
+        residual_ss = (w * model.space.project(w).residual(model.y) ** 2).sum(axis=-1)
+        return np.asarray(crude * residual_ss / model.df)
+
+
+MOMENTS: dict[str, Callable[[Model], FloatArray]] = {
+    "DL": _dersimonian_laird,
+    "DL2": lambda model: _two_step(model, _dersimonian_laird(model)),
+    "HE": _hedges,
+    "CA2": lambda model: _two_step(model, _hedges(model)),
+    "HS": _hunter_schmidt,
+    "HSk": _hunter_schmidt_corrected,
+    "SJ": _sidik_jonkman,
+}
+"""Estimates, negative where they are, of a model."""

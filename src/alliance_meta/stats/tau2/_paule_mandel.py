@@ -11,7 +11,7 @@ from alliance_meta.stats._projection import Model
 from alliance_meta.stats._roots import falling_root
 from alliance_meta.stats.tau2._record import Tau2
 
-__all__ = ["tau2_pm", "tau2_pmm", "tau2_where_q_equals"]
+__all__ = ["mean_of_q", "median_of_q", "tau2_pm", "tau2_pmm", "tau2_where_q_equals"]
 
 
 def tau2_pm(
@@ -45,7 +45,7 @@ def tau2_pm(
     0.1342
     """
     model, shape = Model.of(effect, variance, include, design)
-    return tau2_where_q_equals(model, np.where(model.df > 0.0, model.df, np.nan), shape)
+    return tau2_where_q_equals(model, mean_of_q(model), shape)
 
 
 def tau2_pmm(
@@ -70,8 +70,17 @@ def tau2_pmm(
     0.2109
     """
     model, shape = Model.of(effect, variance, include, design)
-    median = np.asarray(special.chdtri(np.where(model.df > 0.0, model.df, np.nan), 0.5), dtype=float)
-    return tau2_where_q_equals(model, median, shape)
+    return tau2_where_q_equals(model, median_of_q(model), shape)
+
+
+def mean_of_q(model: Model) -> FloatArray:
+    """The expectation of Q: its degrees of freedom, NaN where there are none."""
+    return np.where(model.df > 0.0, model.df, np.nan)
+
+
+def median_of_q(model: Model) -> FloatArray:
+    """The median of Q, NaN without degrees of freedom."""
+    return np.asarray(special.chdtri(mean_of_q(model), 0.5), dtype=float)
 
 
 def tau2_where_q_equals(model: Model, target: FloatArray, shape: tuple[int, ...]) -> Tau2:
