@@ -15,10 +15,20 @@ from typing import TYPE_CHECKING
 from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
+from alliance_meta.location_scales import location_scale
 from alliance_meta.moderators import meta_regression
+from alliance_meta.planning import new_studies_needed, power, studies_needed
 from alliance_meta.pooling import pool, pool_many
 from alliance_meta.psychometrics import psychometric
-from alliance_meta.results import MetaRegression, PooledBatch, PooledEffect, PsychometricResult
+from alliance_meta.results import (
+    LocationScale,
+    MetaRegression,
+    NewStudies,
+    PooledBatch,
+    PooledEffect,
+    PowerResult,
+    PsychometricResult,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,9 +40,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Audit",
     "EffectSizes",
+    "LocationScale",
     "MetaRegression",
+    "NewStudies",
     "PooledBatch",
     "PooledEffect",
+    "PowerResult",
     "PsychometricResult",
     "aggregate",
     "audit",
@@ -41,13 +54,17 @@ __all__ = [
     "datasets",
     "effect_sizes",
     "errors",
+    "location_scale",
     "meta_regression",
+    "new_studies_needed",
     "plots",
     "pool",
     "pool_many",
+    "power",
     "psychometric",
     "reports",
     "reproductions",
+    "studies_needed",
 ]
 
 _DRAWING = ("plots", "reports")

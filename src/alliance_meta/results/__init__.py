@@ -2,7 +2,9 @@
 
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._interval import Interval, Proportion
+from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
+from alliance_meta.results._power import NewStudies, PowerResult
 from alliance_meta.results._psychometric import (
     PSYCHOMETRIC_METHODS,
     PSYCHOMETRIC_QUANTITIES,
@@ -39,10 +41,14 @@ __all__ = [
     "TEST_NAMES",
     "DisplayScale",
     "Interval",
+    "LocationScale",
+    "LocationScaleSettings",
     "MetaRegression",
+    "NewStudies",
     "PoolSettings",
     "PooledBatch",
     "PooledEffect",
+    "PowerResult",
     "PredictionMethod",
     "Problem",
     "Proportion",
