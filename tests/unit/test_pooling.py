@@ -13,7 +13,7 @@ import pytest
 import alliance_meta as am
 from alliance_meta.errors import ConvergenceError, InputError, UnknownNameError
 from alliance_meta.results import TAU2_METHODS, TESTS
-from alliance_meta.stats import tau2
+from alliance_meta.stats import random_effects
 from alliance_meta.stats.tau2 import Tau2
 
 METHODS = tuple(method for method in TAU2_METHODS if method != "GENQ")  # which needs weights of its own
@@ -81,8 +81,8 @@ def test_anything_but_effect_sizes_is_refused_with_the_missing_step(effects: Any
 
 
 def test_an_estimator_that_does_not_converge_says_what_else_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    stuck = Tau2(np.array(math.nan), np.array(False))
-    monkeypatch.setitem(tau2.ESTIMATORS, "REML", lambda *_: stuck)
+    stuck = Tau2(np.array([math.nan]), np.array([False]))
+    monkeypatch.setattr(random_effects, "tau2_of", lambda *_: stuck)
     with pytest.raises(
         ConvergenceError, match=r"^REML did not reach its solution for these 3 effects; try tau2_method='DL'$"
     ):

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray, batch
-from alliance_meta.stats.tau2 import ESTIMATORS, Tau2, tau2_genq
+from alliance_meta.stats._projection import Model
+from alliance_meta.stats.tau2 import tau2_of
 from alliance_meta.stats.weighted import knapp_hartung_factor, weighted_mean
 
 __all__ = ["RandomEffects", "random_effects"]
@@ -84,8 +85,10 @@ def random_effects(
     >>> print(fit.estimate.round(3), fit.std_error.round(3))
     [0.408 0.18 ] [0.231 0.11 ]
     """
-    between = _tau2(effect, variance, include, tau2_method, q_weights)
-    used = np.where(np.isnan(between.estimate), 0.0, between.estimate)
+    model, shape = Model.of(effect, variance, include)
+    between = tau2_of(model, tau2_method, q_weights)
+    tau2 = between.estimate.reshape(shape)
+    used = np.where(np.isnan(tau2), 0.0, tau2)
     mean = weighted_mean(effect, variance, used, include)
     estimate, std_error = mean.estimate, mean.std_error
     if weights is not None:
@@ -93,25 +96,7 @@ def random_effects(
     if test.startswith("knapp-hartung"):
         std_error = std_error * knapp_hartung_factor(mean, adhoc=test.endswith("adhoc"))
     df = np.full(mean.k.shape, np.inf) if test == "z" else mean.k - 1.0
-    return RandomEffects(estimate, std_error, df, between.estimate, mean.k, between.converged)
-
-
-def _tau2(
-    effect: npt.ArrayLike,
-    variance: npt.ArrayLike,
-    include: npt.ArrayLike | None,
-    method: str,
-    q_weights: npt.ArrayLike | None,
-) -> Tau2:
-    if method == "EE":
-        shape = np.broadcast_shapes(
-            np.shape(effect), np.shape(variance), np.shape(include if include is not None else 0)
-        )
-        return Tau2(np.zeros(shape[:-1]), np.ones(shape[:-1], dtype=bool))
-    if method == "GENQ":
-        assert q_weights is not None  # noqa: S101 - the public functions ask for them
-        return tau2_genq(effect, variance, include, weights=q_weights)
-    return ESTIMATORS[method](effect, variance, include)
+    return RandomEffects(estimate, std_error, df, tau2, mean.k, between.converged.reshape(shape))
 
 
 def _with_weights(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray
 from alliance_meta.stats._projection import Columns, Model
-from alliance_meta.stats.tau2 import ESTIMATORS, Tau2, log_likelihood, tau2_genq
+from alliance_meta.stats.tau2 import log_likelihood, tau2_of
 
 __all__ = ["Regression", "full_log_likelihood", "regression", "wald_statistic"]
 
@@ -89,8 +89,8 @@ def regression(
     """
     x = np.asarray(design, dtype=float)
     model, shape = Model.of(effect, variance, include, x)
-    between = _tau2(effect, variance, include, x, tau2_method, q_weights, shape)
-    used = np.where(np.isnan(between.estimate), 0.0, between.estimate).reshape(-1)
+    between = tau2_of(model, tau2_method, q_weights)
+    used = np.where(np.isnan(between.estimate), 0.0, between.estimate)
     raw = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
     w = model.weight(used)
     coefficients, covariance = _least_squares(model, w, raw)
@@ -107,10 +107,10 @@ def regression(
         coefficients=coefficients.reshape(*shape, p),
         covariance=covariance.reshape(*shape, p, p),
         df=np.full(shape, np.inf) if test == "z" else df.reshape(shape),
-        tau2=between.estimate,
+        tau2=between.estimate.reshape(shape),
         q_residual=q.reshape(shape),
         k=model.count.reshape(shape),
-        converged=between.converged,
+        converged=between.converged.reshape(shape),
     )
 
 
@@ -163,23 +163,6 @@ def full_log_likelihood(
     height = log_likelihood(model, np.asarray(tau2, dtype=float).reshape(-1), restricted=restricted)
     count = model.df if restricted else model.count
     return np.asarray(height - 0.5 * count * np.log(2.0 * np.pi)).reshape(shape)
-
-
-def _tau2(
-    effect: npt.ArrayLike,
-    variance: npt.ArrayLike,
-    include: npt.ArrayLike | None,
-    design: FloatArray,
-    method: str,
-    q_weights: npt.ArrayLike | None,
-    shape: tuple[int, ...],
-) -> Tau2:
-    if method == "EE":
-        return Tau2(np.zeros(shape), np.ones(shape, dtype=bool))
-    if method == "GENQ":
-        assert q_weights is not None  # noqa: S101 - the public functions ask for them
-        return tau2_genq(effect, variance, include, design, weights=q_weights)
-    return ESTIMATORS[method](effect, variance, include, design)
 
 
 def _least_squares(model: Model, w: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,6 +11,7 @@ from alliance_meta.stats.tau2._moments import (
     tau2_hsk,
     tau2_sj,
 )
+from alliance_meta.stats.tau2._of_model import tau2_of
 from alliance_meta.stats.tau2._paule_mandel import tau2_pm, tau2_pmm, tau2_where_q_equals
 from alliance_meta.stats.tau2._record import Tau2
 from alliance_meta.stats.tau2._std_error import tau2_std_error, tau2_wald_interval
@@ -27,6 +28,7 @@ __all__ = [
     "tau2_hs",
     "tau2_hsk",
     "tau2_ml",
+    "tau2_of",
     "tau2_pm",
     "tau2_pmm",
     "tau2_reml",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats._projection import Model
 from alliance_meta.stats.tau2._likelihood import highest_maximum
 from alliance_meta.stats.tau2._moments import MOMENTS, weighted_moment
@@ -14,7 +14,7 @@ from alliance_meta.stats.tau2._record import Tau2, truncated
 __all__ = ["tau2_of"]
 
 
-def tau2_of(model: Model, method: str, q_weights: FloatArray | None = None) -> Tau2:
+def tau2_of(model: Model, method: str, q_weights: npt.ArrayLike | None = None) -> Tau2:
     """Tau2 of each model of a batch.
 
     Parameters
@@ -23,7 +23,7 @@ def tau2_of(model: Model, method: str, q_weights: FloatArray | None = None) -> T
         A batch (B, k).
     method : str
         A name in `ESTIMATORS`, ``"GENQ"`` or ``"EE"`` (tau2 = 0).
-    q_weights : ndarray, shape (B, k), optional
+    q_weights : array_like, shape (k,) or (B, k), optional
         Weights of the generalised Q, for ``"GENQ"``.
 
     Returns
@@ -42,7 +42,7 @@ def tau2_of(model: Model, method: str, q_weights: FloatArray | None = None) -> T
         return Tau2(np.zeros(shape), np.ones(shape, dtype=bool))
     if method == "GENQ":
         assert q_weights is not None  # noqa: S101 - the public functions ask for them
-        return truncated(weighted_moment(model, q_weights), model, shape)
+        return truncated(weighted_moment(model, np.broadcast_to(np.asarray(q_weights), model.y.shape)), model, shape)
     if method in ("REML", "ML"):
         return highest_maximum(model, shape, restricted=method == "REML")
     if method in MOMENTS:
