@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
+from alliance_meta.dependence import multilevel
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.location_scales import location_scale
 from alliance_meta.moderators import meta_regression
@@ -23,6 +24,7 @@ from alliance_meta.psychometrics import psychometric
 from alliance_meta.results import (
     LocationScale,
     MetaRegression,
+    Multilevel,
     NewStudies,
     PooledBatch,
     PooledEffect,
@@ -42,6 +44,7 @@ __all__ = [
     "EffectSizes",
     "LocationScale",
     "MetaRegression",
+    "Multilevel",
     "NewStudies",
     "PooledBatch",
     "PooledEffect",
@@ -56,6 +59,7 @@ __all__ = [
     "errors",
     "location_scale",
     "meta_regression",
+    "multilevel",
     "new_studies_needed",
     "plots",
     "pool",

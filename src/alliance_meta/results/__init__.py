@@ -3,6 +3,7 @@
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
+from alliance_meta.results._multilevel import Multilevel, MultilevelSettings
 from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
 from alliance_meta.results._power import NewStudies, PowerResult
 from alliance_meta.results._psychometric import (
@@ -18,11 +19,15 @@ from alliance_meta.results._psychometric import (
 from alliance_meta.results._regression import MetaRegression, RegressionSettings
 from alliance_meta.results._regression_intervals import explained
 from alliance_meta.results._vocabulary import (
+    LIKELIHOOD_METHODS,
+    MULTILEVEL_TESTS,
     PREDICTION_METHODS,
     QUANTITIES,
     TAU2_METHODS,
     TEST_NAMES,
     TESTS,
+    LikelihoodMethod,
+    MultilevelTest,
     PredictionMethod,
     Tau2Method,
     TestMethod,
@@ -30,6 +35,8 @@ from alliance_meta.results._vocabulary import (
 from alliance_meta.results._wald import WaldTest, wald_test
 
 __all__ = [
+    "LIKELIHOOD_METHODS",
+    "MULTILEVEL_TESTS",
     "PREDICTION_METHODS",
     "PSYCHOMETRIC_METHODS",
     "PSYCHOMETRIC_QUANTITIES",
@@ -41,9 +48,13 @@ __all__ = [
     "TEST_NAMES",
     "DisplayScale",
     "Interval",
+    "LikelihoodMethod",
     "LocationScale",
     "LocationScaleSettings",
     "MetaRegression",
+    "Multilevel",
+    "MultilevelSettings",
+    "MultilevelTest",
     "NewStudies",
     "PoolSettings",
     "PooledBatch",

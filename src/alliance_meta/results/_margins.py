@@ -18,7 +18,10 @@ from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.inference import critical_value, two_sided_p_value
 
 if TYPE_CHECKING:
+    from alliance_meta.results._multilevel import Multilevel
     from alliance_meta.results._regression import MetaRegression
+
+    Fit = MetaRegression | Multilevel
 
 __all__ = ["contrasts", "intervals", "means", "slopes"]
 
@@ -27,7 +30,7 @@ _STEP = 1e-3
 
 
 def intervals(
-    fit: MetaRegression, weights: FloatArray, level: float, *, method: str = "t(k-p-1)", display: bool = False
+    fit: Fit, weights: FloatArray, level: float, *, method: str = "t(k-p-1)", display: bool = False
 ) -> pd.DataFrame:
     """Estimates of combinations of coefficients, (m, p), with both intervals."""
     method = _checks.known_name("prediction interval method", method, tuple(REGRESSION_PREDICTIONS))
@@ -51,17 +54,17 @@ def intervals(
     return frame
 
 
-def means(fit: MetaRegression, term: str, level: float, weights: str, display: bool) -> pd.DataFrame:
+def means(fit: Fit, term: str, level: float, weights: str, display: bool, *, method: str = "t(k-p-1)") -> pd.DataFrame:
     """Marginal means of a categorical moderator's levels."""
     variable = _categorical(fit, term)
     rows = _mean_weights(fit, variable, weights)
-    numbers = intervals(fit, rows, level, display=display)
+    numbers = intervals(fit, rows, level, method=method, display=display)
     found = fit.effects.table[variable.column]
     counts = [int((found == each).sum()) for each in variable.levels]
     return pd.concat([pd.DataFrame({variable.column: list(variable.levels), "k": counts}), numbers], axis=1)
 
 
-def contrasts(fit: MetaRegression, term: str, level: float, adjust: str, weights: str) -> pd.DataFrame:
+def contrasts(fit: Fit, term: str, level: float, adjust: str, weights: str) -> pd.DataFrame:
     """Pairwise differences of marginal means."""
     adjust = _checks.known_name("adjustment", adjust, ADJUSTMENTS)
     variable = _categorical(fit, term)
@@ -74,7 +77,7 @@ def contrasts(fit: MetaRegression, term: str, level: float, adjust: str, weights
     return frame
 
 
-def slopes(fit: MetaRegression, name: str, level: float, by: str | None) -> pd.DataFrame:
+def slopes(fit: Fit, name: str, level: float, by: str | None) -> pd.DataFrame:
     """Derivatives of the mean effect with respect to a numeric moderator."""
     numeric = {each.column: each for each in fit.design.variables if isinstance(each, NumericVariable)}
     variable = numeric[_checks.known_name("numeric moderator", name, tuple(numeric))]
@@ -95,11 +98,11 @@ def slopes(fit: MetaRegression, name: str, level: float, by: str | None) -> pd.D
     return frame
 
 
-def _std_errors(fit: MetaRegression, weights: FloatArray) -> FloatArray:
+def _std_errors(fit: Fit, weights: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(((weights @ fit.covariance) * weights).sum(axis=-1), 0.0)))
 
 
-def _tests(fit: MetaRegression, weights: FloatArray, level: float) -> pd.DataFrame:
+def _tests(fit: Fit, weights: FloatArray, level: float) -> pd.DataFrame:
     """Combinations of coefficients tested to be 0."""
     estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
     half = critical_value(level, fit.df) * std_error
@@ -127,14 +130,14 @@ def _adjusted(p_values: pd.Series[float], adjust: str) -> FloatArray:
     return np.asarray(multipletests(p, method=adjust)[1], dtype=float)
 
 
-def _categorical(fit: MetaRegression, name: str) -> CategoricalVariable:
+def _categorical(fit: Fit, name: str) -> CategoricalVariable:
     known = {each.column: each for each in fit.design.variables if isinstance(each, CategoricalVariable)}
     if not known:
         raise InputError(f"{fit.settings.formula!r} has no categorical moderator; C(column) makes one of numbers")
     return known[_checks.known_name("categorical moderator", name, tuple(known))]
 
 
-def _mean_weights(fit: MetaRegression, variable: CategoricalVariable, weights: str) -> FloatArray:
+def _mean_weights(fit: Fit, variable: CategoricalVariable, weights: str) -> FloatArray:
     """For each level, the coefficients' weights in its marginal mean, (levels, p)."""
     weights = _checks.known_name("weights of marginal means", weights, tuple(GRID_WEIGHTS))
     rows = []
@@ -148,7 +151,7 @@ def _mean_weights(fit: MetaRegression, variable: CategoricalVariable, weights: s
     return np.array(rows)
 
 
-def _grid(fit: MetaRegression, fixed: dict[str, object]) -> pd.DataFrame:
+def _grid(fit: Fit, fixed: dict[str, object]) -> pd.DataFrame:
     """Every combination of the categorical moderators' levels, numbers at their mean, some moderators fixed."""
     choices: dict[str, Sequence[object]] = {}
     for variable in fit.design.variables:

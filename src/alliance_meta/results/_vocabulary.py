@@ -8,7 +8,9 @@ __all__ = [
     "ADJUSTMENTS",
     "APA_TAU2_METHODS",
     "GRID_WEIGHTS",
+    "LIKELIHOOD_METHODS",
     "MEAN_INTERVALS",
+    "MULTILEVEL_TESTS",
     "PREDICTION_METHODS",
     "PROPORTION_INTERVALS",
     "QUANTITIES",
@@ -19,7 +21,9 @@ __all__ = [
     "TEST_NAMES",
     "Adjustment",
     "GridWeights",
+    "LikelihoodMethod",
     "MeanInterval",
+    "MultilevelTest",
     "PredictionMethod",
     "ProportionInterval",
     "RegressionPrediction",
@@ -35,6 +39,8 @@ PredictionMethod = Literal["t(k-2)", "t(k-1)", "z", "metafor", "nagashima"]
 Tau2Interval = Literal["q-profile", "biggerstaff-jackson", "jackson", "profile", "wald", "wald-log", "bootstrap"]
 ProportionInterval = Literal["delta", "bootstrap"]
 RegressionPrediction = Literal["t(k-p-1)", "metafor", "z"]
+LikelihoodMethod = Literal["REML", "ML"]
+MultilevelTest = Literal["t", "satterthwaite", "z"]
 GridWeights = Literal["equal", "proportional"]
 Adjustment = Literal[
     "holm", "bonferroni", "sidak", "holm-sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by", "none"
@@ -116,6 +122,12 @@ PROPORTION_INTERVALS: dict[ProportionInterval, str] = {
 REGRESSION_PREDICTIONS: dict[RegressionPrediction, str] = {
     "t(k-p-1)": "t distribution with k - p - 1 degrees of freedom",
     "metafor": "the distribution of the test",
+    "z": "the normal distribution",
+}
+LIKELIHOOD_METHODS: tuple[LikelihoodMethod, ...] = ("REML", "ML")
+MULTILEVEL_TESTS: dict[MultilevelTest, str] = {
+    "t": "the t distribution, with as many degrees of freedom as groups that tell a coefficient, less p",
+    "satterthwaite": "the t distribution with Satterthwaite's degrees of freedom",
     "z": "the normal distribution",
 }
 GRID_WEIGHTS: dict[GridWeights, str] = {
