@@ -18,6 +18,7 @@ from alliance_meta.dependence import multilevel
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.location_scales import location_scale
 from alliance_meta.moderators import meta_regression
+from alliance_meta.permutations import permutation_test
 from alliance_meta.planning import new_studies_needed, power, studies_needed
 from alliance_meta.pooling import pool, pool_many
 from alliance_meta.psychometrics import psychometric
@@ -26,6 +27,7 @@ from alliance_meta.results import (
     MetaRegression,
     Multilevel,
     NewStudies,
+    PermutationResult,
     PooledBatch,
     PooledEffect,
     PowerResult,
@@ -46,6 +48,7 @@ __all__ = [
     "MetaRegression",
     "Multilevel",
     "NewStudies",
+    "PermutationResult",
     "PooledBatch",
     "PooledEffect",
     "PowerResult",
@@ -61,6 +64,7 @@ __all__ = [
     "meta_regression",
     "multilevel",
     "new_studies_needed",
+    "permutation_test",
     "plots",
     "pool",
     "pool_many",

@@ -4,6 +4,7 @@ from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._multilevel import Multilevel, MultilevelSettings
+from alliance_meta.results._permutation import PermutationResult, PermutationSettings
 from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
 from alliance_meta.results._power import NewStudies, PowerResult
 from alliance_meta.results._psychometric import (
@@ -56,6 +57,8 @@ __all__ = [
     "MultilevelSettings",
     "MultilevelTest",
     "NewStudies",
+    "PermutationResult",
+    "PermutationSettings",
     "PoolSettings",
     "PooledBatch",
     "PooledEffect",

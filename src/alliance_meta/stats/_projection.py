@@ -179,10 +179,10 @@ class Model:
         """Some rows of the batch."""
         return Model(self.y[rows], self.v[rows], self.used[rows], self.space.at(rows))
 
-    def centred(self) -> Model:
-        """The effects less their plain mean, so that a common offset costs no digits (needs a fitted mean)."""
-        mean = (self.used * self.y).sum(axis=-1) / self.count
-        return Model(self.used * (self.y - mean[:, None]), self.v, self.used, self.space)
+    def reduced(self) -> Model:
+        """The effects less what plain least squares explains: that has no say in tau2, and taken out costs no digits."""
+        left = self.used * self.space.project(self.used).residual(self.y)
+        return Model(left, self.v, self.used, self.space)
 
     def weight(self, tau2: FloatArray) -> FloatArray:
         """Inverse total variances, 0 for effects left out."""

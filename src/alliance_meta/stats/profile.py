@@ -71,7 +71,7 @@ def tau2_profile_interval(
     if rows.size:
         quantile = float(special.chdtri(1.0, 1.0 - level))
         low[rows], high[rows] = _Tau2Profile(
-            model.at(rows).centred(), estimate.reshape(-1)[rows], quantile, restricted
+            model.at(rows).reduced(), estimate.reshape(-1)[rows], quantile, restricted
         ).ends()
     return low.reshape(shape), high.reshape(shape)
 

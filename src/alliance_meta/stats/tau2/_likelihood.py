@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -97,9 +96,7 @@ def highest_maximum(model: Model, shape: tuple[int, ...], *, restricted: bool) -
     enough = np.flatnonzero((model.df > 0.0) & np.isfinite((model.y + model.v).sum(axis=-1)))
     if enough.size:
         there = model if enough.size == len(model.y) else model.at(enough)
-        # What the columns explain has no say in tau2; taken out, it costs no digits.
-        left = there.used * there.space.project(there.used).residual(there.y)
-        estimate[enough], converged[enough] = _ascend(replace(there, y=left), restricted)
+        estimate[enough], converged[enough] = _ascend(there.reduced(), restricted)
     return Tau2(estimate.reshape(shape), converged.reshape(shape))
 
 
