@@ -16,6 +16,7 @@ from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.dependence import multilevel
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
+from alliance_meta.grouping import subgroups
 from alliance_meta.location_scales import location_scale
 from alliance_meta.moderators import meta_regression
 from alliance_meta.permutations import permutation_test
@@ -32,6 +33,7 @@ from alliance_meta.results import (
     PooledEffect,
     PowerResult,
     PsychometricResult,
+    Subgroups,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ __all__ = [
     "PooledEffect",
     "PowerResult",
     "PsychometricResult",
+    "Subgroups",
     "aggregate",
     "audit",
     "conversions",
@@ -73,6 +76,7 @@ __all__ = [
     "reports",
     "reproductions",
     "studies_needed",
+    "subgroups",
 ]
 
 _DRAWING = ("plots", "reports")

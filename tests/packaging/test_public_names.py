@@ -32,6 +32,7 @@ NAMES = {
         "PooledEffect",
         "PowerResult",
         "PsychometricResult",
+        "Subgroups",
         "aggregate",
         "audit",
         "conversions",
@@ -52,6 +53,7 @@ NAMES = {
         "reports",
         "reproductions",
         "studies_needed",
+        "subgroups",
     ],
     "alliance_meta.datasets": [
         "Column",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,31 +10,39 @@ import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._tables import apa
-from alliance_meta.results import PooledEffect
+from alliance_meta.effects import EffectSizes
+from alliance_meta.results import DisplayScale, PooledEffect
+from alliance_meta.results._subgroups import Subgroups
+from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.inference import critical_value
 
-__all__ = ["Order", "forest_rows", "funnel_points"]
+__all__ = ["Order", "forest_rows", "forest_text", "funnel_points", "row_places"]
 
 Order = Literal["given", "effect", "precision"]
 
+_GAP = 0.6  # rows left free above the overall effect
+_GROUP_GAP = 0.5  # and above a group
 
-def forest_rows(fit: PooledEffect, *, level: float = 0.95, order: Order = "given") -> pd.DataFrame:
+
+def forest_rows(fit: PooledEffect | Subgroups, *, level: float = 0.95, order: Order = "given") -> pd.DataFrame:
     """Rows of a forest plot, from top to bottom, on the scale shown to people.
 
     Parameters
     ----------
-    fit : PooledEffect
+    fit : PooledEffect or Subgroups
     level : float
         Coverage of all intervals.
     order : {"given", "effect", "precision"}
-        Rows as in the table, from the smallest to the largest effect, or from the most to the least precise.
+        Rows as in the table, from the smallest to the largest effect, or from the most to the least precise; within
+        groups, where there are any.
 
     Returns
     -------
     DataFrame
-        kind ("study", "summary" or "prediction"), label, effect, low, high, weight (percent, studies only) and
-        text. Study intervals are effect +- z sqrt(variance). The prediction row is left out where that interval
-        does not exist.
+        kind ("study", "summary" or "prediction"; with subgroups also "group", a heading, and "subgroup", the mean below
+        its studies), label, effect, low, high, weight (percent of the overall mean; a group's is that of its studies
+        together) and text. Study intervals are effect +- z sqrt(variance). The prediction row is left out where that
+        interval does not exist.
 
     Examples
     --------
@@ -43,11 +52,38 @@ def forest_rows(fit: PooledEffect, *, level: float = 0.95, order: Order = "given
        summary     Pooled effect (k = 16) .25 [.11, .38]
     prediction True effect of a new study    [−.25, .64]
     """
-    effects = fit.effects
     order = _checks.known_name("order", order, ("given", "effect", "precision"))
-    half = float(critical_value(_checks.level(level), np.inf)) * np.sqrt(effects.variance)
+    overall = fit if isinstance(fit, PooledEffect) else fit.overall
+    effects, tau2 = overall.effects, float(np.nan_to_num(overall.tau2))
+    total = float((1.0 / (effects.variance + tau2)).sum())
+    critical = float(critical_value(_checks.level(level), np.inf))
+    if isinstance(fit, PooledEffect):
+        parts = [_study_rows(effects, critical, tau2, total, order)]
+    else:
+        parts = []
+        for member in fit.members:
+            studies = _study_rows(member.effects, critical, tau2, total, order)
+            i2 = "" if np.isnan(member.i2) else f", I² = {apa(member.i2, 0)}%"
+            mean = _mean_row("subgroup", f"{member.label} (k = {member.k}{i2})", member.on_display_scale(level))
+            heading = pd.DataFrame({"kind": ["group"], "label": [member.label]})
+            parts += [heading, studies, mean.assign(weight=studies["weight"].sum())]
+    shown = overall.on_display_scale(level)
+    parts.append(_mean_row("summary", f"Pooled effect (k = {overall.k})", shown))
+    if not np.isnan(shown.pi_low):
+        new = {"kind": "prediction", "label": "True effect of a new study", "low": shown.pi_low, "high": shown.pi_high}
+        parts.append(pd.DataFrame([new]))
+    columns = ["kind", "label", "effect", "low", "high", "weight"]
+    cells = [row for part in parts for row in part.reindex(columns=columns).to_numpy(dtype=object).tolist()]
+    frame = pd.DataFrame(cells, columns=columns).astype(dict.fromkeys(columns[2:], float))
+    bounded = effects.measure.bounded
+    numbers = frame[["effect", "low", "high"]].to_numpy(dtype=float).tolist()
+    frame["text"] = [forest_text(*row, bounded=bounded) for row in numbers]
+    return frame
+
+
+def _study_rows(effects: EffectSizes, critical: float, tau2: float, total: float, order: Order) -> pd.DataFrame:
+    half = critical * np.sqrt(effects.variance)
     to_display = effects.measure.to_display
-    weight = 1.0 / (effects.variance + np.nan_to_num(fit.tau2))
     studies = pd.DataFrame(
         {
             "kind": "study",
@@ -55,28 +91,39 @@ def forest_rows(fit: PooledEffect, *, level: float = 0.95, order: Order = "given
             "effect": to_display(effects.effect),
             "low": to_display(effects.effect - half),
             "high": to_display(effects.effect + half),
-            "weight": 100.0 * weight / weight.sum(),
+            "weight": 100.0 / (effects.variance + tau2) / total,
         }
     )
-    if order != "given":
-        studies = studies.sort_values("effect" if order == "effect" else "weight", ascending=order == "effect")
-    shown = fit.on_display_scale(level)
-    pooled = [("summary", f"Pooled effect (k = {fit.k})", shown.estimate, shown.ci_low, shown.ci_high)]
-    if not np.isnan(shown.pi_low):
-        pooled.append(("prediction", "True effect of a new study", np.nan, shown.pi_low, shown.pi_high))
-    below = pd.DataFrame(pooled, columns=["kind", "label", "effect", "low", "high"]).assign(weight=np.nan)
-    frame = pd.concat([studies, below], ignore_index=True)
-    bounded = effects.measure.bounded
-    frame["text"] = [
-        _interval_text(effect, low, high, bounded)
-        for effect, low, high in zip(frame["effect"], frame["low"], frame["high"], strict=True)
+    if order == "given":
+        return studies
+    return studies.sort_values("effect" if order == "effect" else "weight", ascending=order == "effect")
+
+
+def _mean_row(kind: str, label: str, shown: DisplayScale) -> pd.DataFrame:
+    row = {"kind": kind, "label": label, "effect": shown.estimate, "low": shown.ci_low, "high": shown.ci_high}
+    return pd.DataFrame([row])
+
+
+def forest_text(effect: float, low: float, high: float, *, bounded: bool = False, decimals: int = 2) -> str:
+    """An effect with its interval as it is printed beside a row; empty where there is neither."""
+    bounds = [apa(bound, decimals, bounded=bounded) for bound in (low, high)]
+    parts = [
+        "" if np.isnan(effect) else apa(effect, decimals, bounded=bounded),
+        "" if np.isnan(low) else f"[{', '.join(bounds)}]",
     ]
-    return frame
+    return " ".join(filter(None, parts))
 
 
-def _interval_text(effect: float, low: float, high: float, bounded: bool) -> str:
-    interval = "" if np.isnan(low) else f" [{apa(low, bounded=bounded)}, {apa(high, bounded=bounded)}]"
-    return interval.strip() if np.isnan(effect) else f"{apa(effect, bounded=bounded)}{interval}"
+def row_places(kinds: Sequence[str]) -> FloatArray:
+    """Where each row of a forest plot stands, counted from the top, with room above groups and the overall effect.
+
+    Examples
+    --------
+    >>> row_places(["group", "study", "subgroup", "group", "study", "subgroup", "summary", "prediction"]).tolist()
+    [0.0, 1.0, 2.0, 3.5, 4.5, 5.5, 7.1, 8.1]
+    """
+    gaps = [_GAP if kind == "summary" else _GROUP_GAP if kind == "group" and i else 0.0 for i, kind in enumerate(kinds)]
+    return np.asarray(np.arange(len(gaps)) + np.cumsum(gaps), dtype=float)
 
 
 def funnel_points(fit: PooledEffect) -> pd.DataFrame:

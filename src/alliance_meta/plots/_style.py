@@ -11,12 +11,15 @@ from matplotlib.text import Text
 from matplotlib.transforms import Transform
 from rich.cells import cell_len
 
-__all__ = ["ACCENT", "GREY", "INK", "LIGHT", "plain_text", "shortened", "text_width"]
+__all__ = ["ACCENT", "GREY", "INK", "LIGHT", "PALETTE", "fonts", "plain_text", "shortened", "text_width"]
 
 INK = "#1f2933"
 GREY = "#7b8794"
 LIGHT = "#e4e7eb"
 ACCENT = "#0b6e99"
+
+PALETTE = (ACCENT, "#c8501e", "#4f8a10", "#7b4fa6", "#a67c00", "#5b6770")
+"""Colours of groups; told apart in the common kinds of colour blindness, and in grey by their line and marker."""
 
 _FALLBACKS = (
     "DejaVu Sans",

@@ -19,6 +19,7 @@ from alliance_meta.results._psychometric import (
 )
 from alliance_meta.results._regression import MetaRegression, RegressionSettings
 from alliance_meta.results._regression_intervals import explained
+from alliance_meta.results._subgroups import SUBGROUP_TAU2, Subgroup, Subgroups, SubgroupSettings, SubgroupTau2
 from alliance_meta.results._vocabulary import (
     LIKELIHOOD_METHODS,
     MULTILEVEL_TESTS,
@@ -44,6 +45,7 @@ __all__ = [
     "QUANTITIES",
     "RESTRICTIONS",
     "SAMPLING_ERRORS",
+    "SUBGROUP_TAU2",
     "TAU2_METHODS",
     "TESTS",
     "TEST_NAMES",
@@ -71,6 +73,10 @@ __all__ = [
     "PsychometricSettings",
     "RegressionSettings",
     "SamplingError",
+    "Subgroup",
+    "SubgroupSettings",
+    "SubgroupTau2",
+    "Subgroups",
     "Tau2Method",
     "TestMethod",
     "WaldTest",

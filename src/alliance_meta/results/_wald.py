@@ -61,7 +61,8 @@ def wald_test(
         Infinite for a chi-square test, else the denominator's of F.
     """
     m = len(weights)
-    statistic = float(wald_statistic(weights @ coefficients, weights @ covariance @ weights.T))
+    with np.errstate(invalid="ignore", divide="ignore"):  # an exact fit has no standard errors, and no test
+        statistic = float(wald_statistic(weights @ coefficients, weights @ covariance @ weights.T))
     if df == inf:
         return WaldTest(
             hypothesis=hypothesis, statistic=statistic, df1=m, df2=inf, p_value=float(special.chdtrc(m, statistic))

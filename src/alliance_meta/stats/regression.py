@@ -13,6 +13,9 @@ from alliance_meta.stats.tau2 import log_likelihood, tau2_of
 
 __all__ = ["Regression", "full_log_likelihood", "regression", "wald_statistic"]
 
+_ROUNDING = 1e-28
+"""A residual sum of squares below this share of the effects' own is what rounding leaves of an exact fit."""
+
 
 class Regression(NamedTuple):
     """A fitted mixed-effects model; each field begins with the batch shape.
@@ -96,9 +99,10 @@ def regression(
     coefficients, covariance = _least_squares(model, w, raw)
     df = model.df
     if test.startswith("knapp-hartung"):
+        left = (w * model.space.project(w).residual(model.y) ** 2).sum(axis=-1)
+        left = np.where(left > _ROUNDING * (w * model.y**2).sum(axis=-1), left, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            factor = (w * model.space.project(w).residual(model.y) ** 2).sum(axis=-1) / df
-        factor = np.where(df > 0.0, factor, np.nan)
+            factor = np.where(df > 0.0, left / df, np.nan)
         covariance = covariance * (np.maximum(factor, 1.0) if test.endswith("adhoc") else factor)[:, None, None]
     w0 = model.used / model.v
     q = (w0 * model.space.project(w0).residual(model.y) ** 2).sum(axis=-1)
