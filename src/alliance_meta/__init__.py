@@ -18,6 +18,7 @@ from alliance_meta.dependence import multilevel
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.grouping import subgroups
 from alliance_meta.location_scales import location_scale
+from alliance_meta.model_choice import compare, multimodel
 from alliance_meta.moderators import meta_regression
 from alliance_meta.permutations import permutation_test
 from alliance_meta.planning import new_studies_needed, power, studies_needed
@@ -26,7 +27,9 @@ from alliance_meta.psychometrics import psychometric
 from alliance_meta.results import (
     LocationScale,
     MetaRegression,
+    ModelComparison,
     Multilevel,
+    MultiModel,
     NewStudies,
     PermutationResult,
     PooledBatch,
@@ -48,6 +51,8 @@ __all__ = [
     "EffectSizes",
     "LocationScale",
     "MetaRegression",
+    "ModelComparison",
+    "MultiModel",
     "Multilevel",
     "NewStudies",
     "PermutationResult",
@@ -58,6 +63,7 @@ __all__ = [
     "Subgroups",
     "aggregate",
     "audit",
+    "compare",
     "conversions",
     "correct_attenuation",
     "datasets",
@@ -66,6 +72,7 @@ __all__ = [
     "location_scale",
     "meta_regression",
     "multilevel",
+    "multimodel",
     "new_studies_needed",
     "permutation_test",
     "plots",

@@ -8,6 +8,7 @@ __all__ = [
     "AllianceMetaError",
     "ConvergenceError",
     "DataFileError",
+    "DependenceWarning",
     "FormulaError",
     "InputError",
     "OutputError",
@@ -69,3 +70,7 @@ class SpecError(AllianceMetaError):
 
 class OutputError(AllianceMetaError, OSError):
     """An output cannot be written where it was asked for."""
+
+
+class DependenceWarning(UserWarning):
+    """Effects that share a study are taken as independent."""

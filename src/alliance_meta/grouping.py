@@ -12,7 +12,7 @@ import pandas as pd
 from alliance_meta import _checks
 from alliance_meta.design import CategoricalVariable, design
 from alliance_meta.design._pieces import Level
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.moderators import meta_regression
 from alliance_meta.pooling import pool
@@ -40,6 +40,7 @@ def subgroups(
     tau2: SubgroupTau2 | str = "pooled",
     tau2_method: Tau2Method | str = "REML",
     test: TestMethod | str = "knapp-hartung",
+    dependent: Dependent | str = "warn",
 ) -> Subgroups:
     """Pool groups of studies, and test whether their mean effects differ.
 
@@ -57,6 +58,9 @@ def subgroups(
         Estimator of the between-study variance; ``"EE"`` assumes that there is none.
     test : {"knapp-hartung", "knapp-hartung-adhoc", "t", "z"}
         As in `pool`.
+    dependent : {"warn", "allow"}
+        What to do where effects share a study, though they are taken as independent: a `DependenceWarning`, or only a
+        note in the result.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def subgroups(
     --------
     >>> import alliance_meta as am
     >>> effects = am.effect_sizes(am.datasets.load("farber_doolin2011_effects"))
-    >>> found = subgroups(effects, "predictor_rater")
+    >>> found = subgroups(effects, "predictor_rater", dependent="allow")
     >>> for group in found.members:
     ...     print(f"{group.label}: r = {group.on_display_scale().estimate:.2f} from {group.k} effects")
     P: r = 0.17 from 83 effects
@@ -111,7 +115,8 @@ def subgroups(
     )
     names = _names(table, by)
     parts = [_part(effects, (table[by] == name).to_numpy(dtype=bool)) for name in names]
-    overall = pool(effects, tau2_method=settings.tau2_method, test=settings.test)
+    note_shared_studies(effects, "subgroups()", dependent)
+    overall = pool(effects, tau2_method=settings.tau2_method, test=settings.test, dependent="allow")
     made = _separate if settings.tau2 == "separate" else _pooled
     return made(settings, names, parts, overall)
 
@@ -211,7 +216,7 @@ def _separate(
 def _own_fit(settings: SubgroupSettings, name: Level, part: EffectSizes) -> PooledEffect:
     test = settings.test if part.k > 1 else "z"
     try:
-        return pool(part, tau2_method=settings.tau2_method, test=test)
+        return pool(part, tau2_method=settings.tau2_method, test=test, dependent="allow")
     except ConvergenceError as error:
         raise ConvergenceError(f"group {name!r} of column {settings.by!r}: {error}") from None
 
@@ -244,7 +249,9 @@ def _pooled(
             "how much the effects of a group differ. Merge groups.",
             column=settings.by,
         )
-    fit = meta_regression(effects, _formula(settings.by), tau2_method=settings.tau2_method, test=settings.test)
+    fit = meta_regression(
+        effects, _formula(settings.by), tau2_method=settings.tau2_method, test=settings.test, dependent="allow"
+    )
     rows = fit.design.matrix_for(pd.DataFrame({settings.by: list(names)}))
     estimates, variances = rows @ fit.coefficients, ((rows @ fit.covariance) * rows).sum(axis=1)
     members = tuple(

@@ -11,7 +11,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.design import Design, design
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
     TAU2_METHODS,
@@ -36,6 +36,7 @@ def meta_regression(
     tau2_method: Tau2Method | str = "REML",
     test: TestMethod | str = "knapp-hartung",
     q_weights: str | Sequence[float] | npt.NDArray[np.float64] | None = None,
+    dependent: Dependent | str = "warn",
 ) -> MetaRegression:
     """Regress effects on moderators in a mixed-effects model.
 
@@ -53,6 +54,9 @@ def meta_regression(
         the plain standard error with t(k - p), or with the normal distribution.
     q_weights : a column's name or k numbers, optional
         Weights of the generalised Q statistic; needed for, and only for, ``"GENQ"``.
+    dependent : {"warn", "allow"}
+        What to do where effects share a study, though they are taken as independent: a `DependenceWarning`, or only a
+        note in the result.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def meta_regression(
     --------
     >>> import alliance_meta as am
     >>> effects = am.effect_sizes(am.datasets.load("munder2012"), measure="SMD")
-    >>> fit = am.meta_regression(effects, "researcher_allegiance")
+    >>> fit = am.meta_regression(effects, "researcher_allegiance", dependent="allow")
     >>> print(f"{fit.coefficient('researcher_allegiance'):.3f} a point of allegiance, {fit.omnibus().text}")
     0.094 a point of allegiance, F(1, 27) = 3.22, p = .084
     """
@@ -102,10 +106,10 @@ def meta_regression(
             f"{formula!r} has {made.matrix.shape[1]} coefficients for {effects.k} effects: none would be left to tell "
             "how much they differ. Take fewer moderators, or merge levels."
         )
-    return _result(effects, settings, made)
+    return _result(effects, settings, made, note_shared_studies(effects, "meta_regression()", dependent))
 
 
-def _result(effects: EffectSizes, settings: RegressionSettings, made: Design) -> MetaRegression:
+def _result(effects: EffectSizes, settings: RegressionSettings, made: Design, notes: tuple[str, ...]) -> MetaRegression:
     y, v, x = effects.effect, effects.variance, made.matrix
     fit = regression(y, v, x, tau2_method=settings.tau2_method, test=settings.test, q_weights=settings.q_weights)
     if not fit.converged:
@@ -139,7 +143,7 @@ def _result(effects: EffectSizes, settings: RegressionSettings, made: Design) ->
         effects=effects,
         design=made,
         settings=settings,
-        notes=tuple(_notes(settings, fit)),
+        notes=(*_notes(settings, fit), *notes),
     )
 
 

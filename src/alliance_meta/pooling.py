@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, in_pieces
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
     TAU2_METHODS,
@@ -41,6 +41,7 @@ def pool(
     test: TestMethod | str = "knapp-hartung",
     weights: Weights = "inverse-variance",
     q_weights: Weights | None = None,
+    dependent: Dependent | str = "warn",
 ) -> PooledEffect:
     """Pool effects in a random-effects (or equal-effects) model.
 
@@ -58,6 +59,9 @@ def pool(
         historical methods. The standard error is the one the random-effects model gives that mean.
     q_weights : a column's name or k numbers, optional
         Weights of the generalised Q statistic; needed for, and only for, ``"GENQ"``.
+    dependent : {"warn", "allow"}
+        What to do where effects share a study, though they are taken as independent: a `DependenceWarning`, or only a
+        note in the result.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def pool(
         given_weights=own,
         q_weights=None if q_weights is None else _checks.weights("q_weights", q_weights, effects.table)[1],
     )
-    return _result(effects, settings)
+    return _result(effects, settings, note_shared_studies(effects, "pool()", dependent))
 
 
 def _is(weights: Weights, name: str) -> bool:
@@ -114,7 +118,7 @@ def _weights(weights: Weights, effects: EffectSizes) -> tuple[str, tuple[float, 
     return _checks.weights("weights", weights, effects.table, ("inverse-variance", "equal"))
 
 
-def _result(effects: EffectSizes, settings: PoolSettings) -> PooledEffect:
+def _result(effects: EffectSizes, settings: PoolSettings, notes: tuple[str, ...]) -> PooledEffect:
     y, v, k = effects.effect, effects.variance, effects.k
     fit = random_effects(
         y,
@@ -152,7 +156,7 @@ def _result(effects: EffectSizes, settings: PoolSettings) -> PooledEffect:
         n=effects.n,
         settings=settings,
         effects=effects,
-        notes=tuple(_notes(settings, k, std_error)),
+        notes=(*_notes(settings, k, std_error), *notes),
     )
 
 

@@ -4,5 +4,14 @@ from alliance_meta.effects._aggregate import aggregate
 from alliance_meta.effects._attenuation import correct_attenuation
 from alliance_meta.effects._build import effect_sizes
 from alliance_meta.effects._record import EffectSizes
+from alliance_meta.effects._shared import DEPENDENT, Dependent, note_shared_studies
 
-__all__ = ["EffectSizes", "aggregate", "correct_attenuation", "effect_sizes"]
+__all__ = [
+    "DEPENDENT",
+    "Dependent",
+    "EffectSizes",
+    "aggregate",
+    "correct_attenuation",
+    "effect_sizes",
+    "note_shared_studies",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,6 +58,13 @@ class EffectSizes:
     def table(self) -> pd.DataFrame:
         """A copy of the table: effect_id, study, label, effect, variance, route, then the other columns."""
         return self._frame.copy()
+
+    def shared_studies(self) -> dict[str, int]:
+        """Studies that have more than one effect, with their number of effects, in row order."""
+        studies = self._frame["study"].tolist()
+        if len(set(studies)) == len(studies):
+            return {}
+        return {str(study): k for study, k in Counter(studies).items() if k > 1}
 
     def routes(self) -> pd.DataFrame:
         """Count the ways in which the effects were made.

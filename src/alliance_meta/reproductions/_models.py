@@ -84,7 +84,9 @@ _SHOWN = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
     effects = effect_sizes(dataset, measure=analysis.measure)
-    fit = pool(effects, tau2_method=analysis.options["tau2_method"], test=analysis.options["test"])
+    options = analysis.options
+    # Published analyses are repeated as they were done, also where effects share a study.
+    fit = pool(effects, tau2_method=options["tau2_method"], test=options["test"], dependent="allow")
     own = effects.measure
     analysed, shown = fit.quantities(), fit.quantities(display=True)
     recomputed = {}

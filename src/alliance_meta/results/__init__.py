@@ -3,6 +3,7 @@
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
+from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
 from alliance_meta.results._multilevel import Multilevel, MultilevelSettings
 from alliance_meta.results._permutation import PermutationResult, PermutationSettings
 from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
@@ -55,6 +56,9 @@ __all__ = [
     "LocationScale",
     "LocationScaleSettings",
     "MetaRegression",
+    "ModelComparison",
+    "MultiModel",
+    "MultiModelSettings",
     "Multilevel",
     "MultilevelSettings",
     "MultilevelTest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, product
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alliance_meta.results._multilevel import Multilevel
     from alliance_meta.results._regression import MetaRegression
 
-    Fit = MetaRegression | Multilevel
+    Fit: TypeAlias = MetaRegression | Multilevel
 
 __all__ = ["contrasts", "intervals", "means", "slopes"]
 

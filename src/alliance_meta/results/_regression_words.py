@@ -101,6 +101,11 @@ def r_code(fit: MetaRegression) -> str:
         ]
     if before:
         asked[0] = "tau2 = tau2"
+    elif not _holds_the_mean(fit):
+        before.append(
+            f"tau2 <- {fit.tau2!r}  # metafor's own takes the mean off effects, which these columns do not hold"
+        )
+        asked[0] = "tau2 = tau2"
     if settings.tau2_method in ITERATIVE:
         asked.append(f"control = list({ITERATIVE[settings.tau2_method].format(fineness)})")
     lines = [
@@ -115,3 +120,10 @@ def r_code(fit: MetaRegression) -> str:
         "print(fit, digits = 6)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _holds_the_mean(fit: MetaRegression) -> bool:
+    """Whether some combination of the columns is 1 in every row."""
+    x = fit.design.matrix
+    left = np.ones(fit.k) - x @ np.linalg.lstsq(x, np.ones(fit.k), rcond=None)[0]
+    return bool(np.abs(left).max() < 1e-8)

@@ -180,4 +180,6 @@ def _least_squares(model: Model, w: FloatArray, x: FloatArray) -> tuple[FloatArr
     fitted = (q_w @ model.y[..., None])[..., 0]
     fitted = fitted + (q_w @ (model.y - (fitted[:, None, :] @ q)[:, 0, :])[..., None])[..., 0]
     coefficients = (inverse @ fitted[..., None])[..., 0]
+    left = model.used * (model.y - (x @ coefficients[..., None])[..., 0])
+    coefficients = coefficients + (inverse @ (q_w @ left[..., None]))[..., 0]  # takes back what rounding left
     return np.asarray(coefficients), np.asarray(inverse @ np.swapaxes(inverse, -1, -2))
