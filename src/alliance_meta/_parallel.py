@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NoReturn
 
-from tqdm.auto import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
-__all__ = ["SECONDS_BEFORE_A_BAR", "available_workers", "in_pieces"]
+__all__ = ["available_workers", "in_pieces", "progress_bar"]
 
-SECONDS_BEFORE_A_BAR = 2.0
+_SECONDS_BEFORE_A_BAR = 2.0
 
 
 def available_workers() -> int:
     """Processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def progress_bar(total: int, unit: str) -> tqdm[NoReturn]:
+    """A bar, in a notebook or a terminal, that shows only if the work takes more than two seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # without ipywidgets a notebook gets a bar of text, of which tqdm warns at import
+        from tqdm.auto import tqdm as chosen
+    return chosen(total=total, unit=unit, delay=_SECONDS_BEFORE_A_BAR, leave=False)
 
 
 def in_pieces(work: Callable[[slice], None], total: int, size: int, *, workers: int, unit: str) -> None:
@@ -34,7 +47,7 @@ def in_pieces(work: Callable[[slice], None], total: int, size: int, *, workers: 
         What is counted, for the bar.
     """
     pieces = [slice(first, min(first + size, total)) for first in range(0, total, size)]
-    with tqdm(total=total, unit=unit, delay=SECONDS_BEFORE_A_BAR, leave=False) as bar:
+    with progress_bar(total, unit) as bar:
         if workers == 1 or len(pieces) == 1:
             for piece in pieces:
                 work(piece)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Never
 
-from tqdm.auto import tqdm
-
-from alliance_meta._parallel import SECONDS_BEFORE_A_BAR, available_workers
+from alliance_meta._parallel import available_workers, progress_bar
 from alliance_meta.errors import InputError
 from alliance_meta.results import MetaRegression, PooledEffect
 from alliance_meta.results._permutation import Exactness, PermutationResult, PermutationSettings
@@ -112,7 +109,7 @@ def _of_rows(fit: MetaRegression, settings: PermutationSettings, workers: int) -
     every = distinct_arrangements(fit.design.matrix)
     replicates = _replicates(every, settings)
     tested = [j for j, name in enumerate(fit.names) if name != "intercept"]
-    with _bar(min(every, replicates)) as bar:
+    with progress_bar(min(every, replicates), "fit") as bar:
         found = permuted_regression(
             fit.effects.effect,
             fit.effects.variance,
@@ -152,7 +149,7 @@ def _of_signs(fit: PooledEffect | MetaRegression, settings: PermutationSettings,
         )
     every = 2**fit.k
     replicates = _replicates(every, settings)
-    with _bar(min(every, replicates)) as bar:
+    with progress_bar(min(every, replicates), "fit") as bar:
         found = resampling.permutation_test(
             fit.effects.effect,
             fit.effects.variance,
@@ -191,7 +188,3 @@ def _replicates(every: int, settings: PermutationSettings) -> int:
             "at random"
         )
     return max(every, settings.n)
-
-
-def _bar(total: int) -> tqdm[Never]:
-    return tqdm(total=total, unit="fit", delay=SECONDS_BEFORE_A_BAR, leave=False)

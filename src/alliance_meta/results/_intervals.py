@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
-from tqdm.auto import tqdm
 
 from alliance_meta import _checks
-from alliance_meta._parallel import SECONDS_BEFORE_A_BAR, available_workers
+from alliance_meta._parallel import available_workers, progress_bar
 from alliance_meta.errors import InputError, UnknownNameError
 from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._vocabulary import MEAN_INTERVALS, PREDICTION_METHODS, PROPORTION_INTERVALS, TAU2_INTERVALS
@@ -105,7 +104,7 @@ def _resampled(fit: PooledEffect) -> str:
 
 
 def _bootstrap(kind: Callable[..., resampling.Bootstrap], fit: PooledEffect, how: Resampling) -> resampling.Bootstrap:
-    with tqdm(total=how.replicates, unit="fit", delay=SECONDS_BEFORE_A_BAR, leave=False) as bar:
+    with progress_bar(how.replicates, "fit") as bar:
         return kind(
             fit.effects.effect,
             fit.effects.variance,
