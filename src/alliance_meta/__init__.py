@@ -36,8 +36,10 @@ from alliance_meta.results import (
     PooledEffect,
     PowerResult,
     PsychometricResult,
+    RobustFit,
     Subgroups,
 )
+from alliance_meta.robustness import robust
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -60,6 +62,7 @@ __all__ = [
     "PooledEffect",
     "PowerResult",
     "PsychometricResult",
+    "RobustFit",
     "Subgroups",
     "aggregate",
     "audit",
@@ -82,6 +85,7 @@ __all__ = [
     "psychometric",
     "reports",
     "reproductions",
+    "robust",
     "studies_needed",
     "subgroups",
 ]

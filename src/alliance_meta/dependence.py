@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import special
 
 from alliance_meta import _checks
-from alliance_meta.design import design
+from alliance_meta.design import Design, design
 from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
@@ -97,8 +97,9 @@ def multilevel(
         )
     method = _checks.known_name("tau2_method", tau2_method, tuple(LIKELIHOOD_METHODS))
     asked = _checks.known_name("test", test, tuple(MULTILEVEL_TESTS))
-    table = effects.table
-    columns = (study, *levels)
+    table, columns = effects.table, (study, *levels)
+    if len(set(columns)) < len(columns):
+        raise InputError(f"levels must be other columns than study, each once; got {_checks.listed(columns)}")
     groups = [_groups(table, column) for column in columns]
     rho, words = _correlation(table, groups[0], correlation)
     made = design(formula, table)
@@ -107,33 +108,57 @@ def multilevel(
             f"{formula!r} has {made.matrix.shape[1]} coefficients for {effects.k} effects: none would be left to tell "
             "how much they differ"
         )
+    problem = _problem(effects, made.matrix, groups, rho, study)
+    structure = _structure(groups, columns)
+    fit = kernel.multilevel(problem, restricted=method == "REML", fixed=structure.fixed)
+    if not fit.converged:
+        raise ConvergenceError(f"{method} did not reach a maximum of the likelihood of these {effects.k} effects")
+    settings = MultilevelSettings(formula=formula, levels=columns, correlation=words, tau2_method=method, test=asked)
+    return _result(
+        effects, settings, made, problem, fit, structure, _degrees(asked, made.matrix, groups, fit, structure)
+    )
+
+
+def _problem(
+    effects: EffectSizes, matrix: FloatArray, groups: list[IntArray], correlation: FloatArray | None, study: str
+) -> kernel.Problem:
+    """The effects made ready; correlations that cannot be are an error that names their studies."""
     try:
-        problem = kernel.prepared(effects.effect, effects.variance, made.matrix, groups, rho)
+        return kernel.prepared(effects.effect, effects.variance, matrix, groups, correlation)
     except kernel.SingularGroupsError as error:
-        names = sorted({str(table[study].iloc[int(np.flatnonzero(groups[0] == g)[0])]) for g in _of(groups, error)})
+        codes = kernel.nested_groups(groups)[0]
+        first = [int(np.flatnonzero(codes == each)[0]) for each in error.groups]
+        names = sorted({str(effects.table[study].iloc[row]) for row in first})
         raise InputError(
             f"correlation leaves no positive definite matrix for {study} {_checks.listed(names)}: with m effects "
             "it must lie between -1/(m - 1) and 1",
             column=study,
             rows=names,
         ) from None
-    structure = _structure(groups, columns)
-    fit = kernel.multilevel(problem, restricted=method == "REML", fixed=structure.fixed)
-    if not fit.converged:
-        raise ConvergenceError(f"{method} did not reach a maximum of the likelihood of these {effects.k} effects")
-    settings = MultilevelSettings(formula=formula, levels=columns, correlation=words, tau2_method=method, test=asked)
+
+
+def _result(
+    effects: EffectSizes,
+    settings: MultilevelSettings,
+    made: Design,
+    problem: kernel.Problem,
+    fit: kernel.MultilevelFit,
+    structure: _Structure,
+    dfs: FloatArray,
+) -> Multilevel:
     left = kernel.unexplained(problem)
-    for array in (fit.coefficients, fit.covariance, fit.components):
+    i2 = 100.0 * fit.components / (fit.components.sum() + left.typical_variance)
+    for array in (fit.coefficients, fit.covariance, fit.components, dfs, i2):
         array.setflags(write=False)
     df = float(effects.k - len(made.names))
     return Multilevel(
         coefficients=fit.coefficients,
         covariance=fit.covariance,
-        dfs=_degrees(asked, made.matrix, groups, fit, structure.fixed),
+        dfs=dfs,
         components=fit.components,
-        levels=("effect", *columns),
+        levels=("effect", *settings.levels),
         groups=structure.counts,
-        i2=100.0 * fit.components / (fit.components.sum() + left.typical_variance),
+        i2=i2,
         q_residual=left.q_residual,
         q_residual_df=df,
         q_residual_p_value=float(special.chdtrc(df, left.q_residual)),
@@ -158,12 +183,6 @@ def _groups(table: pd.DataFrame, column: str) -> IntArray:
         name, "has empty cells", "Name the group of every effect.", cells.isna().to_numpy(), cells.tolist(), table.index
     )
     return np.asarray(pd.factorize(cells)[0], dtype=np.intp)
-
-
-def _of(groups: list[IntArray], error: kernel.SingularGroupsError) -> list[int]:
-    """The studies that the kernel's numbers stand for."""
-    codes = kernel.nested_groups(groups)[0]
-    return sorted({int(groups[0][codes == each][0]) for each in error.groups})
 
 
 def _correlation(table: pd.DataFrame, studies: IntArray, given: Correlation | None) -> tuple[FloatArray | None, str]:
@@ -219,19 +238,20 @@ def _structure(groups: list[IntArray], columns: tuple[str, ...]) -> _Structure:
 
 
 def _degrees(
-    test: MultilevelTest, matrix: FloatArray, groups: list[IntArray], fit: kernel.MultilevelFit, fixed: BoolArray
+    test: MultilevelTest, matrix: FloatArray, groups: list[IntArray], fit: kernel.MultilevelFit, structure: _Structure
 ) -> FloatArray:
     """Degrees of freedom of each coefficient."""
     p = matrix.shape[1]
     if test == "z":
         return np.full(p, np.inf)
     if test == "satterthwaite":
-        return kernel.satterthwaite_df(fit, np.eye(p), fixed)
+        return kernel.satterthwaite_df(fit, np.eye(p), structure.fixed)
     codes = kernel.nested_groups(groups)
     counts = [float(len(matrix) - p)] * p
     for j in range(p):
-        for code in codes:  # the outermost level within whose groups the column does not vary counts
-            if not _varies(matrix[:, j], code):
+        # The outermost level within whose groups the column does not vary counts, of those that the model tells apart.
+        for code, still in zip(codes, structure.fixed[1:], strict=True):
+            if not still and not _varies(matrix[:, j], code):
                 counts[j] = float(code.max() + 1 - p)
     return np.array([count if count > 0.0 else np.nan for count in counts])
 

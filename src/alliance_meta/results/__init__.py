@@ -20,6 +20,7 @@ from alliance_meta.results._psychometric import (
 )
 from alliance_meta.results._regression import MetaRegression, RegressionSettings
 from alliance_meta.results._regression_intervals import explained
+from alliance_meta.results._robust import RobustFit, RobustSettings, RobustTest
 from alliance_meta.results._subgroups import SUBGROUP_TAU2, Subgroup, Subgroups, SubgroupSettings, SubgroupTau2
 from alliance_meta.results._vocabulary import (
     LIKELIHOOD_METHODS,
@@ -76,6 +77,9 @@ __all__ = [
     "PsychometricResult",
     "PsychometricSettings",
     "RegressionSettings",
+    "RobustFit",
+    "RobustSettings",
+    "RobustTest",
     "SamplingError",
     "Subgroup",
     "SubgroupSettings",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contrasts", "intervals", "means", "slopes"]
 
+_NO_PART = 1e-9
+"""A coefficient with less than this share of the largest weight is there by rounding only."""
 _STEP = 1e-3
 """Of a numeric moderator's range: how far to each side its slope is taken."""
 
@@ -35,8 +37,9 @@ def intervals(
     """Estimates of combinations of coefficients, (m, p), with both intervals."""
     method = _checks.known_name("prediction interval method", method, tuple(REGRESSION_PREDICTIONS))
     estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
-    half = critical_value(level, fit.df) * std_error
-    df = {"t(k-p-1)": fit.k - len(fit.names) - 1.0, "metafor": fit.df, "z": inf}[method]
+    of_test = _dfs(fit, weights)
+    half = critical_value(level, of_test) * std_error
+    df = of_test if method == "metafor" else inf if method == "z" else fit.k - len(fit.names) - 1.0
     wide = critical_value(level, df) * np.sqrt(fit.tau2 + std_error**2)
     frame = pd.DataFrame(
         {
@@ -102,10 +105,19 @@ def _std_errors(fit: Fit, weights: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(((weights @ fit.covariance) * weights).sum(axis=-1), 0.0)))
 
 
+def _dfs(fit: Fit, weights: FloatArray) -> FloatArray:
+    """Degrees of freedom of combinations: the fewest of the coefficients that take part."""
+    own = np.broadcast_to(getattr(fit, "dfs", fit.df), len(fit.names))
+    scaled = np.abs(weights) * np.sqrt(np.diagonal(fit.covariance))
+    takes_part = scaled > _NO_PART * scaled.max(axis=-1, keepdims=True)
+    return np.asarray(np.where(takes_part, own, inf).min(axis=-1))
+
+
 def _tests(fit: Fit, weights: FloatArray, level: float) -> pd.DataFrame:
     """Combinations of coefficients tested to be 0."""
     estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
-    half = critical_value(level, fit.df) * std_error
+    df = _dfs(fit, weights)
+    half = critical_value(level, df) * std_error
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / std_error
     return pd.DataFrame(
@@ -113,8 +125,8 @@ def _tests(fit: Fit, weights: FloatArray, level: float) -> pd.DataFrame:
             "estimate": estimate,
             "std_error": std_error,
             "statistic": statistic,
-            "df": np.full(len(estimate), fit.df),
-            "p_value": two_sided_p_value(statistic, fit.df),
+            "df": df,
+            "p_value": two_sided_p_value(statistic, df),
             "ci_low": estimate - half,
             "ci_high": estimate + half,
         }

@@ -122,6 +122,11 @@ class Multilevel:
         return float(self.components.sum())
 
     @property
+    def correlation(self) -> FloatArray | None:
+        """Correlations of sampling errors within studies: one number, (k,) or (k, k); None for independent errors."""
+        return self._problem.correlation
+
+    @property
     def estimate(self) -> float:
         """The pooled effect, of a model without moderators."""
         return self.coefficient("intercept")

@@ -98,6 +98,7 @@ def r_code(fit: Multilevel) -> str:
         f"{factor} <- c({', '.join(r_string(str(value)) for value in table[column])})"
         for factor, column in zip(factors, settings.levels, strict=True)
     ]
+    asked = {"t": ', test = "t", dfs = "contain"', "satterthwaite": ', test = "t"', "z": ""}[settings.test]
     nested = "/".join([*reversed(factors), "id"])
     lines = [
         "library(metafor)",
@@ -110,14 +111,14 @@ def r_code(fit: Multilevel) -> str:
         f"X <- matrix({r_vector(fit.design.matrix.T.ravel().tolist())}, {shape})",
         *_sampling_covariance(fit),
         f"fit <- rma.mv(yi, V, mods = X, intercept = FALSE, random = ~ 1 | {nested}, "
-        f'method = "{settings.tau2_method}", control = list(rel.tol = 1e-10))',
+        f'method = "{settings.tau2_method}"{asked}, control = list(rel.tol = 1e-10))',
         "print(fit, digits = 6)",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _sampling_covariance(fit: Multilevel) -> list[str]:
-    rho = fit._problem.correlation
+    rho = fit.correlation
     if rho is None:
         return ["V <- vi"]
     if rho.ndim == 2:

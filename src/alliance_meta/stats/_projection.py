@@ -171,6 +171,14 @@ class Model:
         return np.asarray(self.used.sum(axis=-1))
 
     @property
+    def usable(self) -> BoolArray:
+        """Rows with residual degrees of freedom, finite numbers and columns that do not depend on each other, (B,)."""
+        known = np.isfinite((self.y + self.v).sum(axis=-1))
+        if isinstance(self.space, Columns):
+            known = known & np.isfinite(self.space.x).all(axis=(-2, -1))
+        return np.asarray((self.df > 0.0) & known)
+
+    @property
     def df(self) -> FloatArray:
         """Residual degrees of freedom, (B,)."""
         return np.asarray(self.count - self.space.p)
@@ -199,7 +207,8 @@ class Model:
 
 def orthonormal(x: FloatArray) -> FloatArray:
     """An orthonormal basis (..., p, k) of the columns of designs (..., k, p); NaN where they depend on each other."""
-    scaled = x / np.sqrt((x**2).sum(axis=-2, keepdims=True))
+    with np.errstate(invalid="ignore"):  # a column of zeros is none
+        scaled = x / np.sqrt((x**2).sum(axis=-2, keepdims=True))
     q, r = np.linalg.qr(scaled)
     independent = (np.abs(np.diagonal(r, axis1=-2, axis2=-1)) > _DEPENDENT).all(axis=-1)
     return np.where(independent[..., None, None], np.swapaxes(q, -1, -2), np.nan)

@@ -8,6 +8,7 @@ from alliance_meta.stats.multilevel._fit import (
     multilevel,
     nested_groups,
     prepared,
+    sampling_correlation,
     satterthwaite_df,
     unexplained,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "multilevel",
     "nested_groups",
     "prepared",
+    "sampling_correlation",
     "satterthwaite_df",
     "unexplained",
 ]

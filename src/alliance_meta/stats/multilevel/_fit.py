@@ -165,7 +165,9 @@ def _turned(
         at_once = max(1, _AT_ONCE // size**2)
         for part in (first[i : i + at_once] for i in range(0, first.size, at_once)):
             rows = part[:, None] + np.arange(size)
-            values, vectors = np.linalg.eigh(_sampling_covariance(v[rows], rows, correlation))
+            sd = np.sqrt(v[rows])
+            own = sampling_correlation(correlation, rows) * sd[:, :, None] * sd[:, None, :]
+            values, vectors = np.linalg.eigh(own)
             singular += group[part][values.min(axis=-1) <= _SINGULAR * v[rows].max(axis=-1)].tolist()
             turned[rows] = np.swapaxes(vectors, -1, -2) @ columns[rows]
             eigenvalues[rows] = values
@@ -174,18 +176,23 @@ def _turned(
     return turned, eigenvalues
 
 
-def _sampling_covariance(v: FloatArray, rows: IntArray, correlation: FloatArray) -> FloatArray:
-    """Covariances (groups, m, m) of the sampling errors of effects with the variances v (groups, m)."""
-    if correlation.ndim == 2:
+def sampling_correlation(correlation: FloatArray | None, rows: IntArray) -> FloatArray:
+    """Correlations (groups, m, m) of the sampling errors of effects of the same innermost group.
+
+    Parameters
+    ----------
+    correlation : ndarray, shape () or (n,) or (n, n), or None
+        As for `prepared`; None for independent errors.
+    rows : ndarray of int, shape (groups, m)
+    """
+    one = np.eye(rows.shape[1], dtype=bool)
+    if correlation is None:
+        r: FloatArray = np.zeros((1, 1, 1))
+    elif correlation.ndim == 2:
         r = correlation[rows[:, :, None], rows[:, None, :]]
     else:
-        r = np.broadcast_to(
-            correlation if correlation.ndim == 0 else correlation[rows[:, 0]][:, None, None], (*v.shape, 1)
-        )
-        r = np.broadcast_to(r, (*v.shape, v.shape[1]))
-    diagonal = np.eye(v.shape[1], dtype=bool)
-    sd = np.sqrt(v)
-    return np.where(diagonal, 1.0, r) * sd[:, :, None] * sd[:, None, :]
+        r = correlation[rows[:, 0]][:, None, None] if correlation.ndim else correlation.reshape(1, 1, 1)
+    return np.where(one, 1.0, r)
 
 
 class SingularGroupsError(InputError):

@@ -93,7 +93,7 @@ def highest_maximum(model: Model, shape: tuple[int, ...], *, restricted: bool) -
     """The tau2 of the highest (restricted) likelihood of a batch of models."""
     estimate = np.full(len(model.y), np.nan)
     converged = np.ones(len(model.y), dtype=bool)
-    enough = np.flatnonzero((model.df > 0.0) & np.isfinite((model.y + model.v).sum(axis=-1)))
+    enough = np.flatnonzero(model.usable)
     if enough.size:
         there = model if enough.size == len(model.y) else model.at(enough)
         estimate[enough], converged[enough] = _ascend(there.reduced(), restricted)
