@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from alliance_meta import conversions, datasets, errors, reproductions
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.dependence import multilevel
+from alliance_meta.dependence_reports import dependence_report
 from alliance_meta.effects import EffectSizes, aggregate, correct_attenuation, effect_sizes
 from alliance_meta.grouping import subgroups
 from alliance_meta.location_scales import location_scale
@@ -25,6 +26,7 @@ from alliance_meta.planning import new_studies_needed, power, studies_needed
 from alliance_meta.pooling import pool, pool_many
 from alliance_meta.psychometrics import psychometric
 from alliance_meta.results import (
+    DependenceReport,
     LocationScale,
     MetaRegression,
     ModelComparison,
@@ -50,6 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Audit",
+    "DependenceReport",
     "EffectSizes",
     "LocationScale",
     "MetaRegression",
@@ -70,6 +73,7 @@ __all__ = [
     "conversions",
     "correct_attenuation",
     "datasets",
+    "dependence_report",
     "effect_sizes",
     "errors",
     "location_scale",

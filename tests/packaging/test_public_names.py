@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "alliance_meta": [
         "Audit",
+        "DependenceReport",
         "EffectSizes",
         "LocationScale",
         "MetaRegression",
@@ -42,6 +43,7 @@ NAMES = {
         "conversions",
         "correct_attenuation",
         "datasets",
+        "dependence_report",
         "effect_sizes",
         "errors",
         "location_scale",

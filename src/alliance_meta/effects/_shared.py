@@ -37,7 +37,8 @@ def note_shared_studies(effects: EffectSizes, caller: str, dependent: Dependent 
         return ()
     counts = f"{sum(shared.values())} effects come from {len(shared)} studies that have more than one"
     if asked == "warn":
-        named = [f"{study!r} ({k})" for study, k in list(shared.items())[:_STUDIES_NAMED]]
+        largest_first = sorted(shared.items(), key=lambda item: -item[1])
+        named = [f"{study!r} ({k})" for study, k in largest_first[:_STUDIES_NAMED]]
         more = f" and {len(shared) - len(named)} more" if len(shared) > len(named) else ""
         warnings.warn(
             f"{caller} takes effects as independent, but {counts}: {', '.join(named)}{more}. Use aggregate(effects) "

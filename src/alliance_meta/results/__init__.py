@@ -1,6 +1,7 @@
 """The frozen results, and the words they print."""
 
 from alliance_meta.results._batch import PooledBatch, Problem
+from alliance_meta.results._dependence_report import DependenceReport
 from alliance_meta.results._interval import Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
@@ -51,6 +52,7 @@ __all__ = [
     "TAU2_METHODS",
     "TESTS",
     "TEST_NAMES",
+    "DependenceReport",
     "DisplayScale",
     "Interval",
     "LikelihoodMethod",
