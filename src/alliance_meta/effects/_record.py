@@ -43,6 +43,11 @@ class EffectSizes:
     notes: tuple[str, ...] = ()
     caveat: str = ""
     _frame: pd.DataFrame = field(repr=False)
+    _shared: dict[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counted = Counter(str(study) for study in self._frame["study"])
+        object.__setattr__(self, "_shared", {study: k for study, k in counted.items() if k > 1})
 
     @property
     def k(self) -> int:
@@ -61,10 +66,7 @@ class EffectSizes:
 
     def shared_studies(self) -> dict[str, int]:
         """Studies that have more than one effect, with their number of effects, in row order."""
-        studies = self._frame["study"].tolist()
-        if len(set(studies)) == len(studies):
-            return {}
-        return {str(study): k for study, k in Counter(studies).items() if k > 1}
+        return dict(self._shared)
 
     def routes(self) -> pd.DataFrame:
         """Count the ways in which the effects were made.

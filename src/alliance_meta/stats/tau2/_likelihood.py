@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
-from alliance_meta.stats._projection import Mean, Model
+from alliance_meta.stats._projection import Mean, Model, dot
 from alliance_meta.stats._roots import falling_root
 from alliance_meta.stats.tau2._record import Tau2
 
@@ -221,20 +221,16 @@ def _quick_slack(model: Model, columns: FloatArray, tau2: FloatArray, restricted
         for j in range(columns.shape[-2]):
             q = columns[..., j, :]
             for other, weighted in done:
-                q = q - _dot(weighted, q)[..., None] * other
+                q = q - dot(weighted, q)[..., None] * other
             weighted = w * q
-            scale = 1.0 / np.sqrt(_dot(weighted, q))[..., None]
+            scale = 1.0 / np.sqrt(dot(weighted, q))[..., None]
             q, weighted = q * scale, weighted * scale
             done.append((q, weighted))
-            e = e - _dot(weighted, e)[..., None] * q
+            e = e - dot(weighted, e)[..., None] * q
             if restricted:
-                expected = expected - _dot(weighted, weighted)
+                expected = expected - dot(weighted, weighted)
         u = w * e
-        return np.asarray(1.0 - expected / _dot(u, u))
-
-
-def _dot(left: FloatArray, right: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("...k,...k->...", left, right))
+        return np.asarray(1.0 - expected / dot(u, u))
 
 
 def _slack_and_slope(model: Model, tau2: FloatArray, restricted: bool) -> tuple[FloatArray, FloatArray]:
