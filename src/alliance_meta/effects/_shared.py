@@ -42,7 +42,7 @@ def note_shared_studies(effects: EffectSizes, caller: str, dependent: Dependent 
         more = f" and {len(shared) - len(named)} more" if len(shared) > len(named) else ""
         warnings.warn(
             f"{caller} takes effects as independent, but {counts}: {', '.join(named)}{more}. Use aggregate(effects) "
-            "for one effect a study, multilevel(effects) to model them, robust(...) for standard errors that allow for "
+            "for one effect a study, multilevel(effects) to model them, robust(fit) for standard errors that allow for "
             "it, or say dependent='allow'.",
             DependenceWarning,
             stacklevel=3,

@@ -2,12 +2,12 @@
 
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._dependence_report import DependenceReport
-from alliance_meta.results._interval import Interval, Proportion
+from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
 from alliance_meta.results._multilevel import Multilevel, MultilevelSettings
 from alliance_meta.results._permutation import PermutationResult, PermutationSettings
-from alliance_meta.results._pooled import DisplayScale, PooledEffect, PoolSettings
+from alliance_meta.results._pooled import PooledEffect, PoolSettings
 from alliance_meta.results._power import NewStudies, PowerResult
 from alliance_meta.results._psychometric import (
     PSYCHOMETRIC_METHODS,

@@ -1,4 +1,4 @@
-"""`Interval` and `Proportion`: answers with two bounds."""
+"""`Interval`, `DisplayScale` and `Proportion`: answers with bounds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alliance_meta._tables import number
 
-__all__ = ["Interval", "Proportion"]
+__all__ = ["DisplayScale", "Interval", "Proportion"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,26 @@ class Interval:
     def __repr__(self) -> str:
         note = f" ({self.note})" if self.note else ""
         return f"{100 * self.level:g}% {self.kind} interval [{number(self.low, 4)}, {number(self.high, 4)}]{note}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplayScale:
+    """A pooled effect on the scale shown to people, such as r for Fisher's z.
+
+    Attributes
+    ----------
+    scale : str
+    estimate, ci_low, ci_high, pi_low, pi_high : float
+    level : float
+    """
+
+    scale: str
+    estimate: float
+    ci_low: float
+    ci_high: float
+    pi_low: float
+    pi_high: float
+    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
+from alliance_meta.errors import InputError
 from alliance_meta.results import _margins, _multilevel_words
-from alliance_meta.results._interval import Interval
+from alliance_meta.results._interval import DisplayScale, Interval
 from alliance_meta.results._vocabulary import (
     Adjustment,
     GridWeights,
@@ -213,6 +214,20 @@ class Multilevel:
         at = self.names.index(_checks.known_name("coefficient", "intercept", self.names))
         half = float(critical_value(_checks.level(level), self.dfs[at]) * self.std_errors[at])
         return Interval(low=self.estimate - half, high=self.estimate + half, level=level, kind="confidence")
+
+    def on_display_scale(self, level: float = 0.95) -> DisplayScale:
+        """The pooled effect of a model without moderators, and its intervals, on the scale shown to people.
+
+        The prediction interval is for a new effect in a new study.
+        """
+        if self.names != ("intercept",):
+            raise InputError(
+                f"{self.settings.formula!r} has moderators: predict(frame, display=True) gives means at their values"
+            )
+        row = _margins.intervals(self, np.ones((1, 1)), _checks.level(level), method="metafor", display=True).iloc[0]
+        names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+        scale = self.effects.measure.display_scale
+        return DisplayScale(scale=scale, level=level, **{name: float(row[name]) for name in names})
 
     def predict(
         self,

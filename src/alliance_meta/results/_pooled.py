@@ -10,7 +10,7 @@ from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results import _intervals, _words
-from alliance_meta.results._interval import Interval, Proportion
+from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._vocabulary import (
     QUANTITIES,
     MeanInterval,
@@ -21,30 +21,10 @@ from alliance_meta.results._vocabulary import (
     TestMethod,
 )
 
-__all__ = ["DisplayScale", "PoolSettings", "PooledEffect"]
+__all__ = ["PoolSettings", "PooledEffect"]
 
 _ON_EFFECT_SCALE = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 _FRAME_COLUMNS = ("term", "estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisplayScale:
-    """A pooled effect on the scale shown to people, such as r for Fisher's z.
-
-    Attributes
-    ----------
-    scale : str
-    estimate, ci_low, ci_high, pi_low, pi_high : float
-    level : float
-    """
-
-    scale: str
-    estimate: float
-    ci_low: float
-    ci_high: float
-    pi_low: float
-    pi_high: float
-    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

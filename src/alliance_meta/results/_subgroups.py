@@ -17,8 +17,8 @@ from alliance_meta.design._columns import label_of
 from alliance_meta.design._pieces import Level
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results import _margins, _subgroup_words
-from alliance_meta.results._interval import Interval
-from alliance_meta.results._pooled import DisplayScale, PooledEffect
+from alliance_meta.results._interval import DisplayScale, Interval
+from alliance_meta.results._pooled import PooledEffect
 from alliance_meta.results._regression import MetaRegression
 from alliance_meta.results._vocabulary import ADJUSTMENTS, Adjustment, Tau2Method, TestMethod
 from alliance_meta.results._wald import WaldTest

@@ -12,7 +12,7 @@ from alliance_meta._tables import number, p_value
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.regression import wald_statistic
 
-__all__ = ["WaldTest", "wald_test"]
+__all__ = ["WaldTest", "degrees", "wald_test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,16 @@ class WaldTest:
     @property
     def text(self) -> str:
         """The test as it is printed: ``F(2, 11) = 3.20, p = .080``."""
-        name = f"χ²({self.df1})" if isinf(self.df2) else f"F({self.df1}, {self.df2:g})"
+        name = f"χ²({self.df1})" if isinf(self.df2) else f"F({self.df1}, {degrees(self.df2)})"
         return f"{name} = {number(self.statistic, 2)}, p {p_value(self.p_value)}"
 
     def __repr__(self) -> str:
         return f"<WaldTest: {self.hypothesis}: {self.text}>"
+
+
+def degrees(df: float) -> str:
+    """Degrees of freedom as they are printed: one decimal where they are not whole."""
+    return f"{df:.0f}" if df == round(df) else f"{df:.1f}"
 
 
 def wald_test(
