@@ -101,7 +101,7 @@ def multilevel(
     if len(set(columns)) < len(columns):
         raise InputError(f"levels must be other columns than study, each once; got {_checks.listed(columns)}")
     groups = [_groups(table, column) for column in columns]
-    rho, words = _correlation(table, groups[0], correlation)
+    rho, words = _correlation(table, kernel.nested_groups(groups)[0], correlation)
     made = design(formula, table)
     if made.matrix.shape[1] >= effects.k:
         raise InputError(
@@ -109,7 +109,7 @@ def multilevel(
             "how much they differ"
         )
     problem = _problem(effects, made.matrix, groups, rho, study)
-    structure = _structure(groups, columns)
+    structure = _structure(groups, columns, made.matrix)
     fit = kernel.multilevel(problem, restricted=method == "REML", fixed=structure.fixed)
     if not fit.converged:
         raise ConvergenceError(f"{method} did not reach a maximum of the likelihood of these {effects.k} effects")
@@ -192,7 +192,7 @@ def _correlation(table: pd.DataFrame, studies: IntArray, given: Correlation | No
     if isinstance(given, str):
         column = _checks.known_name("column of correlations", given, tuple(str(each) for each in table.columns))
         values = _checks.numbers(column, table[column])
-        first = np.array([values[np.flatnonzero(studies == each)[0]] for each in studies])
+        first = values[np.unique(studies, return_index=True)[1]][studies]
         _checks.refuse_rows(
             column,
             "must be the same in all rows of a study",
@@ -221,8 +221,9 @@ class _Structure(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _structure(groups: list[IntArray], columns: tuple[str, ...]) -> _Structure:
+def _structure(groups: list[IntArray], columns: tuple[str, ...], matrix: FloatArray) -> _Structure:
     codes = kernel.nested_groups(groups)
+    basis = np.linalg.qr(matrix)[0]
     counts = (len(codes[0]), *(int(code.max()) + 1 for code in codes))
     fixed, notes = np.zeros(len(counts), dtype=bool), []
     for level, column in enumerate(columns, start=1):
@@ -234,7 +235,19 @@ def _structure(groups: list[IntArray], columns: tuple[str, ...]) -> _Structure:
         elif counts[level] == 1:
             fixed[level] = True
             notes.append(f"There is one {column} only, so nothing tells how much they differ.")
+        elif _explained(basis, codes[level - 1]):
+            fixed[level] = True
+            notes.append(
+                f"The moderators tell every {column} from all others, so nothing is left to vary between them."
+            )
     return _Structure(fixed, counts, tuple(notes))
+
+
+def _explained(basis: FloatArray, code: IntArray) -> bool:
+    """Whether each group's column of ones is a combination of the design's columns."""
+    sums = np.zeros((code.max() + 1, basis.shape[1]))
+    np.add.at(sums, code, basis)
+    return bool(np.allclose((sums**2).sum(axis=1), np.bincount(code), rtol=1e-9, atol=0.0))
 
 
 def _degrees(

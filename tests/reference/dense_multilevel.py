@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,14 @@ class Dense:
         ]
         wx = w @ self.x @ covariance
         slopes = np.array([wx.T @ z @ wx for z in self.shared])
-        return Heights(float(-0.5 * value), -0.5 * np.array(first), -0.5 * np.array(second), b, covariance, slopes)
+        return Heights(
+            float(-0.5 * value),
+            -0.5 * np.array(first),
+            -0.5 * np.array(second),
+            b,
+            np.asarray(covariance, float),
+            slopes,
+        )
 
     def highest(self, starts: Sequence[FloatArray], *, restricted: bool, size: float) -> float:
         """The highest log-likelihood that scipy climbs to, with components in units of `size`."""
@@ -66,13 +73,7 @@ class Dense:
             found = self.heights(t * size, restricted=restricted)
             return -found.value, -found.first * size
 
-        bounds = [(0.0, None)] * len(self.shared)
-        options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
-        ends = [
-            optimize.minimize(fall, start / size, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-            for start in starts
-        ]
-        return -min(float(end.fun) for end in ends)
+        return -min(_lowest(fall, start / size) for start in starts)
 
     def satterthwaite(self, components: FloatArray, weights: FloatArray, *, restricted: bool) -> float:
         """2 V^2 / var(V) of one combination of coefficients, from the components above 0."""
@@ -87,6 +88,14 @@ class Dense:
         w = np.linalg.inv(self.sampling)
         p = w - w @ self.x @ np.linalg.inv(self.x.T @ w @ self.x) @ self.x.T @ w
         return float(self.y @ p @ self.y), float((len(self.y) - self.x.shape[1]) / np.trace(p))
+
+
+def _lowest(function: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray) -> float:
+    """The lowest value that L-BFGS-B finds where nothing is below 0."""
+    minimize: Any = optimize.minimize
+    options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
+    bounds = [(0.0, None)] * start.size
+    return float(minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).fun)
 
 
 def profile_end(
@@ -105,13 +114,8 @@ def profile_end(
         found = problem.heights(whole(t), restricted=restricted)
         return -found.value, -found.first[others] * size
 
-    bounds = [(0.0, None)] * len(others)
     starts = [components[others] / size, components[others] / size + 1.0, np.full(len(others), 0.01)]
-    options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
-    best = -min(
-        float(optimize.minimize(fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).fun)
-        for start in starts
-    )
+    best = -min(_lowest(fall, start) for start in starts)
     top = problem.heights(components, restricted=restricted).value
     return float(best - top + 0.5 * stats.chi2.ppf(level, 1))
 
@@ -135,7 +139,9 @@ def dense(
 ) -> Dense:
     """Effects in groups, the innermost level first; a group is told by its own label and those around it."""
     effect, variance, design = (np.asarray(each, dtype=float) for each in (y, v, x))
-    labels = [["|".join(str(level[i]) for level in groups[at:]) for i in range(len(effect))] for at in range(len(groups))]
+    labels = [
+        ["|".join(str(level[i]) for level in groups[at:]) for i in range(len(effect))] for at in range(len(groups))
+    ]
     alike = [np.equal.outer(np.array(each), np.array(each)).astype(float) for each in labels]
     sd = np.sqrt(variance)
     sampling = correlations(labels[0], rho) * np.outer(sd, sd)

@@ -110,11 +110,18 @@ def r_code(fit: Multilevel) -> str:
         "id <- seq_along(yi)",
         f"X <- matrix({r_vector(fit.design.matrix.T.ravel().tolist())}, {shape})",
         *_sampling_covariance(fit),
-        f"fit <- rma.mv(yi, V, mods = X, intercept = FALSE, random = ~ 1 | {nested}, "
+        f"fit <- rma.mv(yi, V, mods = X, intercept = FALSE, random = ~ 1 | {nested}{_left_out(fit)}, "
         f'method = "{settings.tau2_method}"{asked}, control = list(rel.tol = 1e-10))',
         "print(fit, digits = 6)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _left_out(fit: Multilevel) -> str:
+    """Components that are 0 in the model, the outermost first, as `random` has them."""
+    if not fit._fixed.any():
+        return ""
+    return f", sigma2 = c({', '.join('0' if still else 'NA' for still in fit._fixed[::-1])})"
 
 
 def _sampling_covariance(fit: Multilevel) -> list[str]:

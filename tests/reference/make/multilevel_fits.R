@@ -47,7 +47,8 @@ best_mv <- function(set, model, method, fixed = NULL, thorough = TRUE) {
   }
   exactly <- function(start = NULL) {
     for (tol in c(1e-12, 1e-10, 1e-8)) {
-      found <- attempt(c(list(rel.tol = tol, eval.max = 5000, iter.max = 5000), if (!is.null(start)) list(sigma2.init = start)))
+      begin <- if (is.null(start)) NULL else list(sigma2.init = start)
+      found <- attempt(c(list(rel.tol = tol, eval.max = 5000, iter.max = 5000), begin))
       if (!is.null(found)) return(found)
     }
     NULL
@@ -77,7 +78,8 @@ json_fit <- function(set, model, fit, method, more = list()) {
   P <- W - W %*% X %*% solve(t(X) %*% W %*% X) %*% t(X) %*% W
   i2 <- 100 * fit$sigma2 / (sum(fit$sigma2) + (fit$k - fit$p) / sum(diag(P)))
   values <- c(
-    list(method = json_text(method), sigma2 = json_numbers(fit$sigma2), log_likelihood = json_number(height(fit, method))),
+    list(method = json_text(method), sigma2 = json_numbers(fit$sigma2)),
+    list(log_likelihood = json_number(height(fit, method))),
     list(QE = json_numbers(c(fit$QE, fit$QEp)), i2 = json_numbers(i2)),
     list(coefficients = paste0("[", paste(vapply(rows, json_numbers, ""), collapse = ", "), "]")),
     list(covariance = json_numbers(c(fit$vb))), more

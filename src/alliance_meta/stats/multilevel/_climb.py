@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ __all__ = ["Climb", "climb", "highest"]
 
 _MAX_STEPS = 200
 _MAX_HALVINGS = 40
+_SAME = 0.2
+"""Within this share of a known maximum's components a climb is taken to lead there."""
 _EPS = float(np.finfo(float).eps)
 
 
@@ -28,14 +30,22 @@ class Climb(NamedTuple):
 def highest(
     function: Callable[[FloatArray], Likelihood], starts: list[FloatArray], scale: FloatArray, fixed: BoolArray
 ) -> Climb:
-    """The highest of the maxima climbed to from several starts."""
-    ends = [climb(function, start, scale, fixed) for start in starts]
+    """The highest of the maxima climbed to from several starts; a climb that comes near a known one ends there."""
+    ends: list[Climb] = []
+    for start in starts:
+        end = climb(function, start, scale, fixed, [known.components for known in ends if known.converged])
+        if end is not None:
+            ends.append(end)
     return max(ends, key=lambda end: (end.converged, end.at.value))
 
 
 def climb(
-    function: Callable[[FloatArray], Likelihood], start: FloatArray, scale: FloatArray, fixed: BoolArray
-) -> Climb:
+    function: Callable[[FloatArray], Likelihood],
+    start: FloatArray,
+    scale: FloatArray,
+    fixed: BoolArray,
+    known: Sequence[FloatArray] = (),
+) -> Climb | None:
     """Climb a likelihood of variance components from a start.
 
     Parameters
@@ -47,15 +57,20 @@ def climb(
         Sizes below which differences of a component mean nothing.
     fixed : ndarray of bool, shape (L,)
         Components that keep their value.
+    known : sequence of ndarray, shape (L,)
+        Maxima that need not be climbed again.
 
     Returns
     -------
-    Climb
-        At a point where no free component can gain: its slope is 0 to rounding, or it is 0 and would fall.
+    Climb or None
+        None where the climb comes near a known maximum; else at a point where no free component can gain: its slope is
+        0 to rounding, or it is 0 and would fall.
     """
     here, at = start.copy(), function(start)
     last = np.inf
     for _ in range(_MAX_STEPS):
+        if any((np.abs(here - end) <= _SAME * (end + scale)).all() for end in known):
+            return None
         free = ~fixed & ((here > 0.0) | (at.first > 0.0))
         if not free.any():
             return Climb(here, at, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -234,7 +234,10 @@ def multilevel(problem: Problem, *, restricted: bool, fixed: BoolArray | None = 
     """
     data = problem.data
     still = np.zeros(data.levels, dtype=bool) if fixed is None else fixed
-    end = highest(_function(problem, restricted), _starts(problem, still), _scale(problem), still)
+    function, scale, starts = _function(problem, restricted), _scale(problem), _starts(problem, still)
+    if data.levels > 2:  # the more levels, the more maxima at which all but one are 0
+        starts += _alone(function, starts, scale, still)
+    end = highest(function, starts, scale, still)
     return _result(problem, end, restricted)
 
 
@@ -247,19 +250,26 @@ def _scale(problem: Problem) -> FloatArray:
 
 
 def _starts(problem: Problem, fixed: BoolArray) -> list[FloatArray]:
-    """The variance between effects, by DerSimonian and Laird as if they were independent, shared out in some ways."""
-    data = problem.data
+    """The variance between effects, as if they were independent, shared out in some ways, all at one level, or none."""
+    levels = problem.data.levels
     y, v = problem.residual, problem.eigenvalues
-    total = float(tau2_dl(y, v).estimate) if y.size > 1 else 0.0
-    total = max(total, 0.1 * float(np.median(v)))
-    if data.levels == 1:
-        return [np.array([total])]
-    starts = []
-    for share in _SHARES:
-        start = np.full(data.levels, total * (1.0 - share) / (data.levels - 1))
-        start[0] = total * share
-        starts.append(np.where(fixed, 0.0, start))
-    return starts
+    typical = float(np.median(v))
+    total = max(float(tau2_dl(y, v).estimate) if y.size > 1 else 0.0, 0.1 * typical)
+    shares = [np.append(lowest, np.full(levels - 1, (1.0 - lowest) / max(levels - 1, 1))) for lowest in _SHARES]
+    alone = typical * np.eye(levels)
+    return [np.where(fixed, 0.0, start) for start in (*(total * share for share in shares), *alone, np.zeros(levels))]
+
+
+def _alone(
+    function: Callable[[FloatArray], Likelihood], starts: list[FloatArray], scale: FloatArray, fixed: BoolArray
+) -> list[FloatArray]:
+    """For each level, its component where all others are held at 0."""
+    found = []
+    for level in np.flatnonzero(~fixed):
+        others = np.arange(fixed.size) != level
+        end = climb(function, np.where(others, 0.0, starts[0].sum()), scale, others)
+        found += [end.components] if end is not None else []
+    return found
 
 
 def _result(problem: Problem, end: Climb, restricted: bool) -> MultilevelFit:
@@ -309,6 +319,7 @@ def component_interval(
         start = best.copy()
         start[which] = value
         end = climb(function, start, scale, still)
+        assert end is not None  # noqa: S101 - only known maxima end a climb
         return end.at.value - top - floor, float(end.at.first[which])
 
     def ends(low: float, high: float, side: float) -> float:
