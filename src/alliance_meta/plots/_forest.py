@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
 from alliance_meta._tables import apa, p_value
+from alliance_meta.errors import InputError
 from alliance_meta.plots._layout import Order, forest_rows, row_places
+from alliance_meta.plots._nested_forest import draw_nested
+from alliance_meta.plots._nested_layout import nested_rows
 from alliance_meta.plots._rows import (
     LONGEST_LABEL,
     effect_ticks,
@@ -20,7 +25,7 @@ from alliance_meta.plots._rows import (
     write_columns,
 )
 from alliance_meta.plots._style import ACCENT, GREY, INK, LIGHT, shortened
-from alliance_meta.results import TEST_NAMES, PooledEffect
+from alliance_meta.results import TEST_NAMES, Multilevel, PooledEffect
 from alliance_meta.results._subgroups import Subgroups
 
 __all__ = ["forest"]
@@ -29,14 +34,21 @@ _BOLD = ("group", "subgroup", "summary")
 
 
 def forest(
-    fit: PooledEffect | Subgroups, *, ax: Axes | None = None, level: float = 0.95, order: Order = "given"
+    fit: PooledEffect | Subgroups | Multilevel,
+    *,
+    ax: Axes | None = None,
+    level: float = 0.95,
+    order: Order = "given",
+    collapse: bool = False,
+    inside: str | Sequence[str] | None = None,
 ) -> Axes:
     """Forest plot: each study's effect with its interval, the pooled effect and the prediction interval.
 
     Parameters
     ----------
-    fit : PooledEffect or Subgroups
-        Subgroups are drawn one below the other, each with its own mean, above the overall effect.
+    fit : PooledEffect, Subgroups or Multilevel
+        Subgroups are drawn one below the other, each with its own mean, above the overall effect. Of a multilevel model
+        without moderators, each study is a diamond, its own mean, above its effects.
     ax : Axes, optional
         Where to draw; a new figure of fitting height by default. Labels and numbers are placed inside it, left
         and right of the effects, in columns as wide as their text.
@@ -44,6 +56,10 @@ def forest(
         Coverage of all intervals.
     order : {"given", "effect", "precision"}
         Rows as in the table, by effect, or by precision; within groups.
+    collapse : bool
+        Of a multilevel model draw the studies only.
+    inside : column or columns, optional
+        What names the effects of a multilevel model inside their study; see `nested_rows`.
 
     Returns
     -------
@@ -58,6 +74,11 @@ def forest(
     >>> forest(fit).get_xlabel()
     'Correlation r'
     """
+    if isinstance(fit, Multilevel):
+        rows = nested_rows(fit, level=level, order=order, collapse=collapse, inside=inside)
+        return draw_nested(fit, rows, ax, level)
+    if collapse or inside is not None:
+        raise InputError("collapse and inside are for the result of multilevel(), whose effects stand inside studies")
     rows = forest_rows(fit, level=level, order=order)
     rows["y"] = row_places(rows["kind"].tolist())
     rows["bold"] = rows["kind"].isin(_BOLD)

@@ -57,21 +57,31 @@ def write_columns(ax: Axes, rows: pd.DataFrame, headings: Mapping[str, str]) -> 
     ----------
     ax : Axes
     rows : DataFrame
-        y, bold, and the columns of text.
+        y, bold, light where some rows stand back (small, grey and set in), and the columns of text.
     headings : mapping of column to heading
         The first column stands at the left, the others from the right end inwards.
     """
     across = ax.get_yaxis_transform()
+    lights = rows["light"] if "light" in rows else [False] * len(rows)
 
     def column(name: str, x: float, side: str) -> float:
         cells = [" ".join(str(cell).split()) for cell in rows[name]]
         texts = [
-            plain_text(ax, x, y, shortened(cell, LONGEST_LABEL), across, ha=side, **_style(bold))
-            for cell, y, bold in zip(cells, rows["y"], rows["bold"], strict=True)
+            plain_text(
+                ax,
+                x + (_MARGIN if light and side == "left" else 0.0),
+                y,
+                shortened(cell, LONGEST_LABEL),
+                across,
+                ha=side,
+                **_style(bold, light),
+            )
+            for cell, y, bold, light in zip(cells, rows["y"], rows["bold"], lights, strict=True)
         ]
         heading = shortened(" ".join(headings[name].split()), LONGEST_LABEL)
         texts.append(plain_text(ax, x, _HEADING, heading, across, ha=side, fontweight="bold", color=GREY))
-        return text_width(texts, ax) + _MARGIN
+        set_in = _MARGIN if side == "left" and any(lights) else 0.0
+        return text_width(texts, ax) + _MARGIN + set_in
 
     first, *others = headings
     start, end = column(first, 0.0, "left"), 1.0
@@ -81,8 +91,8 @@ def write_columns(ax: Axes, rows: pd.DataFrame, headings: Mapping[str, str]) -> 
     return (start, end) if end - start >= 0.2 else (max(end - 0.34, 0.0), end)
 
 
-def _style(bold: bool) -> dict[str, Any]:
-    return {"fontweight": "bold"} if bold else {}
+def _style(bold: bool, light: bool) -> dict[str, Any]:
+    return {"fontweight": "bold"} if bold else {"fontsize": 7.5, "color": GREY} if light else {}
 
 
 def place_between(ax: Axes, limits: Limits, ends: tuple[float, float]) -> None:

@@ -1,15 +1,16 @@
 """The likelihood of nested random effects together with crossed ones, such as measures that many studies use.
 
-V = V0 + s1 C1 C1' + s2 C2 C2' + ... with V0 of the nested effects and C the 0/1 columns of a crossed factor's levels. The
-sums of products with V0^-1 are taken with the columns C among them; each factor is then eliminated from these small
-matrices (Woodbury), so that nothing is ever as large as the square of the number of effects.
+V = V0 + s1 C1 C1' + s2 C2 C2' + ... with V0 of the nested effects and C the 0/1 columns of a crossed factor's levels.
+The sums of products with V0^-1 are taken with the columns C among them, in each outermost group only those of levels
+that it has; each factor is then eliminated from these small matrices (Woodbury), so that nothing is ever as large as
+the square of the number of effects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,26 +21,36 @@ from alliance_meta.stats.multilevel._jet import Jet
 from alliance_meta.stats.multilevel._nested import Likelihood, Nested, Sums
 from alliance_meta.stats.multilevel._profiled import profiled
 
-__all__ = ["MOST_LEVELS", "Crossed", "crossed", "indicators", "likelihood", "refuse_too_large", "sums"]
+__all__ = ["MOST_LEVELS", "Crossed", "Part", "Share", "likelihood", "refuse_too_many", "shares", "sums"]
 
 MOST_LEVELS = 500
 """Of all crossed factors together."""
-_MOST_PRODUCTS = 1 << 26
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 21
+
+
+class Part(NamedTuple):
+    """Some outermost groups.
+
+    `data` has columns for the design, some crossed levels, the effects and the groups; `columns` (groups, c) says which
+    levels these are in each group, or one too many where a group has fewer.
+    """
+
+    data: Nested
+    columns: IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Crossed(Nested):
-    """Effects in the order of their groups, with crossed factors.
-
-    Of `products` the columns are: the design, the factors' levels, the effects, the groups' column.
+    """Effects in the order of their groups, with crossed factors. As `Nested`, it is the model without these.
 
     Attributes
     ----------
+    parts : tuple of Part
     factors : tuple of int
         How many levels each factor has.
     """
 
+    parts: tuple[Part, ...] = ()
     factors: tuple[int, ...] = ()
 
     @property
@@ -48,54 +59,57 @@ class Crossed(Nested):
         return 1 + len(self.starts) + len(self.factors)
 
 
-def indicators(labels: IntArray) -> FloatArray:
-    """Columns (n, levels) that are 1 where an effect has a level."""
-    return np.asarray(labels[:, None] == np.arange(labels.max() + 1), dtype=np.float64)
+class Share(NamedTuple):
+    """Which rows make a part, the 0/1 columns (rows, c) of their levels, and which levels these are (groups, c)."""
+
+    rows: IntArray
+    indicators: FloatArray
+    columns: IntArray
 
 
-def refuse_too_large(factors: Sequence[int], p: int, n: int) -> None:
-    """Refuse crossed factors whose sums of products would not fit into memory.
+def refuse_too_many(factors: Sequence[int]) -> None:
+    """Refuse crossed factors with so many levels that matrices of their size are too large.
 
     Raises
     ------
     InputError
     """
-    count, m = sum(factors), p + sum(factors) + 2
-    if count > MOST_LEVELS or m * (m + 1) // 2 * n > _MOST_PRODUCTS:
-        room = int(np.sqrt(2.0 * _MOST_PRODUCTS / max(n, 1))) - p - 3
-        most = max(min(MOST_LEVELS, room), 0)
+    if sum(factors) > MOST_LEVELS:
         raise InputError(
-            f"crossed effects have {count} levels; with {n} effects and {p} coefficients there is room for {most}. "
-            "Name a column with fewer, or make it a level of nested groups"
+            f"crossed effects have {sum(factors)} levels, more than {MOST_LEVELS}: name a column with fewer, or make "
+            "it a level of nested groups"
         )
 
 
-def crossed(
-    effect: FloatArray,
-    design: FloatArray,
-    ones: FloatArray,
-    eigenvalues: FloatArray,
-    groups: Sequence[IntArray],
-    columns: Sequence[FloatArray],
-) -> Crossed:
-    """Prepare effects that stand in the order of their groups.
+def shares(outer: IntArray, labels: Sequence[IntArray]) -> Iterator[Share]:
+    """Share effects out so that groups with about as many crossed levels are together, in parts of limited size.
 
     Parameters
     ----------
-    effect, design, ones, eigenvalues, groups
-        As for `nested`, turned to the eigenvectors of the sampling covariances.
-    columns : sequence of ndarray, shape (n, levels)
-        For each crossed factor its `indicators`, turned likewise.
-
-    Raises
-    ------
-    InputError
-        For more levels than there is room for.
+    outer : ndarray of int, shape (n,)
+        Outermost group of each effect, equal numbers together.
+    labels : sequence of ndarray of int, shape (n,)
+        For each factor the level of each effect, from 0.
     """
-    factors = tuple(each.shape[1] for each in columns)
-    refuse_too_large(factors, design.shape[1], effect.size)
-    plain = _nested.nested(effect, np.hstack([design, *columns]), ones, eigenvalues, groups)
-    return Crossed(plain.products, plain.eigenvalues, plain.starts, design.shape[1], factors)
+    counts = [int(each.max()) + 1 for each in labels]
+    count = sum(counts)
+    ids = np.stack(labels, axis=1) + np.cumsum([0, *counts[:-1]])
+    group = np.cumsum(np.concatenate([[False], outer[1:] != outer[:-1]]))
+    found, place = np.unique(group[:, None] * count + ids, return_inverse=True)
+    sizes = np.bincount(found // count)
+    begins = np.cumsum(sizes) - sizes
+    local = place.reshape(ids.shape) - begins[group][:, None]
+    width = 2 ** np.ceil(np.log2(sizes)).astype(np.intp)
+    effects = np.bincount(group)
+    for c in np.unique(width).tolist():
+        own = np.flatnonzero(width == c)
+        piece = np.cumsum(effects[own]) // max(1, _AT_ONCE // (c + 2) ** 2)
+        for members in (own[piece == each] for each in np.unique(piece)):
+            rows = np.flatnonzero(np.isin(group, members))
+            indicators = (local[rows][:, :, None] == np.arange(c)).any(axis=1).astype(np.float64)
+            at = begins[members][:, None] + np.arange(c)
+            inside = np.arange(c) < sizes[members][:, None]
+            yield Share(rows, indicators, np.where(inside, found[np.minimum(at, found.size - 1)] % count, count))
 
 
 def sums(data: Nested, components: FloatArray) -> Sums:
@@ -133,35 +147,56 @@ def likelihood(data: Nested, components: FloatArray, *, restricted: bool) -> Lik
 
 
 def _nested_sums(data: Crossed, components: FloatArray) -> Sums:
-    """The sums with V0 of all columns; over some of the outermost groups at a time where they would need much room."""
-    p = data.p + sum(data.factors)
-    n = data.eigenvalues.size
-    begins = _first_rows(data)
-    parts = max(1, min(begins.size, len(data.products) * n // _AT_ONCE))
-    cuts = np.unique(np.append(begins[np.arange(parts) * begins.size // parts], n)).tolist()
-    inner, log_det = _nested.sums(_slice(data, cuts[0], cuts[1], p), components)
-    for low, high in pairwise(cuts[1:]):
-        more = _nested.sums(_slice(data, low, high, p), components)
+    """The sums with V0 of the design, all levels and the effects."""
+    found = [_placed(part, _by_group(part.data, components), data) for part in data.parts]
+    inner, log_det = found[0]
+    for more in found[1:]:
         inner, log_det = inner + more.inner, log_det + more.log_det
     return Sums(inner, log_det)
 
 
-def _first_rows(data: Crossed) -> IntArray:
-    """The first effect of each outermost group."""
-    rows: IntArray = np.arange(data.eigenvalues.size)
-    for starts in data.starts:
-        rows = rows[starts]
-    return rows
+def _by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
+    """As `_nested.sums`, but of each outermost group (pairs, groups)."""
+    count = data.levels
+    inner, log_det = _nested._effects(data, float(components[0]), count)
+    m = data.p + 2
+    left, right = np.triu_indices(m)
+    to_z = np.array([np.flatnonzero((left == i) & (right == m - 1))[0] for i in range(m)])
+    for number in range(1, count):
+        if number > 1:
+            inner = _nested._summed(inner, data.starts[number - 1])
+        parameter = Jet.parameter(float(components[number]), number, count)
+        inner, own = _nested._with_group_effect(inner, parameter, to_z, left, right)
+        log_det = log_det + own
+    return inner, log_det
 
 
-def _slice(data: Crossed, low: int, high: int, p: int) -> Nested:
-    """The effects of some whole outermost groups."""
-    rows, starts = slice(low, high), list[IntArray]()
-    for each in data.starts:
-        first, last = (int(at) for at in np.searchsorted(each, [low, high]))
-        starts.append(each[first:last] - low)
-        low, high = first, last
-    return Nested(data.products[:, rows], data.eigenvalues[rows], tuple(starts), p)
+def _placed(part: Part, found: tuple[Jet, Jet], data: Crossed) -> Sums:
+    """Groups' sums added up where their levels belong among all."""
+    inner, log_det = found
+    p, count = data.p, sum(data.factors)
+    groups = len(part.columns)
+    size = p + count + 2  # the last is for levels that are none
+    where = np.column_stack(
+        [
+            np.broadcast_to(np.arange(p), (groups, p)),
+            np.where(part.columns == count, p + count + 1, p + part.columns),
+            np.full(groups, p + count),
+        ]
+    )
+    left, right = np.triu_indices(part.data.p + 2)
+    used = right < part.data.p + 1
+    at = (where[:, left[used]] * size + where[:, right[used]]).T.ravel()
+
+    def total(packed: FloatArray) -> FloatArray:
+        """(pairs, groups) to a square."""
+        summed = np.bincount(at, packed[used].ravel(), size * size).astype(np.float64)
+        square = summed.reshape(size, size)[:-1, :-1]
+        return square + square.T - np.diag(np.diag(square))
+
+    first = np.stack([total(each) for each in inner.first])
+    second = np.stack([[total(each) for each in row] for row in inner.second])
+    return Sums(Jet(total(inner.value), first, second), log_det)
 
 
 def _widened(part: Jet, count: int) -> Jet:
@@ -177,10 +212,9 @@ def _eliminated(inner: Jet, log_det: Jet, own: Jet, rest: Sequence[int], levels:
     own = Jet(own.value, own.first[:, None, None], own.second[:, :, None, None])
     grown = own * _block(inner, levels, levels)
     grown = Jet(grown.value + np.eye(len(levels)), grown.first, grown.second)
-    inverse = _inverse(grown)
-    across = _block(inner, rest, levels)
-    taken = own * _product(_product(across, inverse), _transposed(across))
-    return _block(inner, rest, rest) - taken, log_det + _log_det(grown, inverse.value)
+    inverse = np.asarray(np.linalg.inv(grown.value), dtype=np.float64)
+    taken = own * _quadratic(_block(inner, rest, levels), grown, inverse)
+    return _block(inner, rest, rest) - taken, log_det + _log_det(grown, inverse)
 
 
 def _block(inner: Jet, rows: Sequence[int], columns: Sequence[int]) -> Jet:
@@ -188,26 +222,18 @@ def _block(inner: Jet, rows: Sequence[int], columns: Sequence[int]) -> Jet:
     return Jet(inner.value[at], inner.first[at], inner.second[at])
 
 
-def _transposed(a: Jet) -> Jet:
-    return Jet(*(np.swapaxes(part, -1, -2) for part in (a.value, a.first, a.second)))
+def _quadratic(a: Jet, k: Jet, inverse: FloatArray) -> Jet:
+    """A K^-1 A' of matrices (r, c) and (c, c)."""
+    solved = inverse @ a.value.T
+    half = a.first @ solved
+    off = a.first - solved.T @ k.first
+    mixed = np.stack([[one @ inverse @ other.T for other in off] for one in off])
+    bent = a.second @ solved
+    second = bent + np.swapaxes(bent, -1, -2) - solved.T @ (k.second @ solved) + mixed + np.swapaxes(mixed, -1, -2)
+    return Jet(a.value @ solved, half + np.swapaxes(half, -1, -2) - solved.T @ k.first @ solved, second)
 
 
-def _product(a: Jet, b: Jet) -> Jet:
-    """The product of matrices."""
-    mixed = a.first[:, None] @ b.first[None, :]
-    second = a.second @ b.value + mixed + np.swapaxes(mixed, 0, 1) + a.value @ b.second
-    return Jet(a.value @ b.value, a.first @ b.value + a.value @ b.first, second)
-
-
-def _inverse(a: Jet) -> Jet:
-    value = np.linalg.inv(a.value)
-    moved = value @ a.first
-    mixed = moved[:, None] @ moved[None, :]
-    second = (mixed + np.swapaxes(mixed, 0, 1) - value @ a.second) @ value
-    return Jet(value, -moved @ value, second)
-
-
-def _log_det(a: Jet, inverse: FloatArray) -> Jet:
-    moved = inverse @ a.first
-    second = np.einsum("ab,ijba->ij", inverse, a.second) - np.einsum("iab,jba->ij", moved, moved)
-    return Jet(np.asarray(np.linalg.slogdet(a.value).logabsdet), np.trace(moved, axis1=-2, axis2=-1), second)
+def _log_det(k: Jet, inverse: FloatArray) -> Jet:
+    moved = np.stack([inverse @ each for each in k.first])
+    second = np.tensordot(k.second, inverse, axes=2) - np.tensordot(moved, np.swapaxes(moved, -1, -2), ((1, 2), (1, 2)))
+    return Jet(np.asarray(np.linalg.slogdet(k.value).logabsdet), np.trace(moved, axis1=-2, axis2=-1), second)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from alliance_meta.stats.multilevel._crossed import crossed, indicators, refuse_too_large
-from alliance_meta.stats.multilevel._fit import Problem, _ordered, _turned, nested_groups
+from alliance_meta.stats.multilevel._crossed import Crossed, Part, refuse_too_many, shares
+from alliance_meta.stats.multilevel._fit import Problem, _ordered, _turned, nested_groups, prepared
+from alliance_meta.stats.multilevel._nested import nested
 
 __all__ = ["prepared_crossed"]
 
@@ -50,20 +52,25 @@ def prepared_crossed(
     >>> ready.data.levels
     3
     """
-    y, v, x = (np.asarray(array, dtype=float) for array in (effect, variance, design))
-    codes = nested_groups(groups)
-    order = np.lexsort(codes)
+    plain = prepared(effect, variance, design, groups, correlation)
+    order, rho = plain.order, plain.correlation
     labels = [np.unique(np.asarray(each), return_inverse=True)[1].astype(np.intp).ravel()[order] for each in factors]
-    refuse_too_large([int(each.max()) + 1 for each in labels], x.shape[1], y.size)
-    y, v, x, codes = y[order], v[order], x[order], [code[order] for code in codes]
-    basis, triangle = np.linalg.qr(x)
-    offset = basis @ (basis.T @ y)
-    columns = np.column_stack([basis, *(indicators(each) for each in labels), y - offset, np.ones(y.size)])
-    rho = None if correlation is None else np.asarray(correlation, dtype=float)
-    if rho is not None:
-        columns, v = _turned(columns, v, codes[0], _ordered(rho, order))
-    p = x.shape[1]
-    ends = p + np.cumsum([0, *(int(each.max()) + 1 for each in labels)])
-    between = [columns[:, low:high] for low, high in zip(ends[:-1], ends[1:], strict=True)]
-    data = crossed(columns[:, -2], columns[:, :p], columns[:, -1], v, codes, between)
-    return Problem(data, order, v, triangle, basis.T @ y, columns[:, -2], rho)
+    counts = tuple(int(each.max()) + 1 for each in labels)
+    refuse_too_many(counts)
+    y, v, x = (np.asarray(array, dtype=float)[order] for array in (effect, variance, design))
+    codes = [code[order] for code in nested_groups(groups)]
+    basis = np.linalg.qr(x).Q
+    columns = np.column_stack([y - basis @ (basis.T @ y), np.ones(y.size)])
+    sorted_rho = None if rho is None else _ordered(rho, order)
+    parts = []
+    for rows, indicators, levels in shares(codes[-1], labels):
+        own, eigenvalues, inside = (
+            np.hstack([basis[rows], indicators, columns[rows]]),
+            v[rows],
+            [c[rows] for c in codes],
+        )
+        if sorted_rho is not None:
+            own, eigenvalues = _turned(own, eigenvalues, inside[0], _ordered(sorted_rho, rows))
+        parts.append(Part(nested(own[:, -2], own[:, :-2], own[:, -1], eigenvalues, inside), levels))
+    data = plain.data
+    return replace(plain, data=Crossed(data.products, data.eigenvalues, data.starts, data.p, tuple(parts), counts))

@@ -6,7 +6,7 @@ the top: all of a level's groups in one pass over the effects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
-from alliance_meta.stats.multilevel._climb import climb
+from alliance_meta.stats.multilevel._climb import highest
 from alliance_meta.stats.multilevel._fit import Problem, prepared
-from alliance_meta.stats.multilevel._nested import Likelihood, Nested, likelihood
+from alliance_meta.stats.multilevel._leaving_out import climbed_together
+from alliance_meta.stats.multilevel._nested import Nested, likelihood
 from alliance_meta.stats.multilevel._shares import Effects, correlation_of, group_starts
 
 __all__ = [
@@ -28,9 +29,6 @@ __all__ = [
 
 _GONE = 1e-10
 """A coefficient of whose information all but this share is lost with a cluster cannot be told without it."""
-_SETTLED = 1e-7
-"""Of a component: a Newton step below it leaves an error of its square."""
-_STEPS = 12
 
 
 class _Pairs(NamedTuple):
@@ -219,7 +217,7 @@ def _coefficients(left: FloatArray, inner: FloatArray, p: int) -> FloatArray:
     """Coefficients (S, p) from the sums without each cluster; NaN where a part of them has lost its information."""
     root = np.linalg.inv(np.linalg.cholesky(inner))
     scaled = root @ left[:, :p, :p] @ root.T
-    told = np.isfinite(left).all(axis=(1, 2))
+    told = np.asarray(np.isfinite(left).all(axis=(1, 2)))
     told[told] = np.linalg.eigvalsh(scaled[told])[:, 0] > _GONE
     found = np.full((len(left), p), np.nan)
     solved = np.linalg.solve(scaled[told], (left[told, :p, p] @ root.T)[..., None])
@@ -250,42 +248,37 @@ def components_without(
     own = np.asarray(clusters, dtype=np.intp)[effects.problem.order]
     p = effects.basis.shape[1]
     inner = _crossed(effects.problem.data, components)[:p, :p]
-    told = np.isfinite(_coefficients(_all_without(effects, own, components, None), inner, p)).all(axis=1)
+    left = _all_without(effects, own, components, None)
+    told = np.asarray(np.isfinite(_coefficients(left, inner, p)).all(axis=1))
     found = np.full((int(own.max()) + 1, components.size), np.nan)
-    for cluster, (data, _) in _parts(effects, own):
-        if told[cluster] and data.eigenvalues.size > p:
-            still = fixed | _indistinct(data)
-            start = np.where(still, 0.0, components)
-            function = partial(likelihood, data, restricted=restricted)
-            found[cluster] = _settled(function, start, np.full(components.size, data.eigenvalues.min()), still)
+    enough = own.size - np.bincount(own) > p
+    todo = np.flatnonzero(told & enough)
+    keep = own != todo[:, None]
+    still = np.array([fixed | _indistinct(effects, each) for each in keep]).reshape(-1, fixed.size)
+    start = np.where(still, 0.0, components)
+    scale = np.where(keep, effects.problem.data.eigenvalues, np.inf).min(axis=1, initial=np.inf)
+    settled = np.zeros(todo.size, dtype=bool)
+    if _whole_groups(effects, own):
+        found[todo], settled = climbed_together(effects.problem.data, keep, start, still, scale, restricted=restricted)
+    for i in np.flatnonzero(~settled).tolist():
+        function = partial(likelihood, _part(effects, keep[i]).data, restricted=restricted)
+        end = highest(function, [start[i]], np.full(fixed.size, scale[i]), still[i])
+        found[todo[i]] = end.components if end.converged else np.nan
     return found
 
 
-def _indistinct(data: Nested) -> BoolArray:
-    """Levels with the groups of the level below, or with one group only."""
-    counts = [data.eigenvalues.size, *(starts.size for starts in data.starts)]
+def _whole_groups(effects: Effects, clusters: IntArray) -> bool:
+    """Whether effects can be left out of the sums of products as they are."""
+    if effects.correlation is None:
+        return True
+    first = group_starts(effects.codes[0])
+    return bool((clusters == np.repeat(clusters[first], np.diff(np.append(first, clusters.size)))).all())
+
+
+def _indistinct(effects: Effects, keep: BoolArray) -> BoolArray:
+    """Levels with the groups of the level below, or with one group only, among some of the effects."""
+    counts = [int(keep.sum()), *(group_starts(code[keep]).size for code in effects.codes)]
     return np.array([i > 0 and count in (1, counts[i - 1]) for i, count in enumerate(counts)])
-
-
-def _settled(
-    function: Callable[[FloatArray], Likelihood], start: FloatArray, scale: FloatArray, fixed: BoolArray
-) -> FloatArray:
-    """Newton's steps from near a maximum; the slower, safe climb where one of them does not go up."""
-    here, height = start, -np.inf
-    for _ in range(_STEPS):
-        at = function(here)
-        free = ~fixed & ((here > 0.0) | (at.first > 0.0))
-        if at.value < height or np.linalg.eigvalsh(-at.second[np.ix_(free, free)]).min(initial=1.0) <= 0.0:
-            break
-        step = np.zeros(here.size)
-        step[free] = np.linalg.solve(-at.second[np.ix_(free, free)], at.first[free])
-        there, height = np.maximum(here + step, 0.0), at.value - 1e-12 * abs(at.value)
-        size = float((np.abs(there - here) / (here + scale)).max())
-        here = there
-        if size <= _SETTLED:
-            return here
-    end = climb(function, start, scale, fixed)
-    return end.components if end.converged else np.full(start.size, np.nan)
 
 
 def profile_heights(
@@ -318,7 +311,7 @@ def profile_heights(
     for value in values:
         start = start.copy()
         start[which] = value
-        end = climb(function, start, scale, still)
+        end = highest(function, [start], scale, still)
         found.append(end.at.value - top if end.converged else np.nan)
         start = end.components
     return np.array(found)
