@@ -39,9 +39,11 @@ from alliance_meta.results import (
     PowerResult,
     PsychometricResult,
     RobustFit,
+    StudyDiagnostics,
     Subgroups,
 )
 from alliance_meta.robustness import robust
+from alliance_meta.study_diagnostics import diagnose
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -66,6 +68,7 @@ __all__ = [
     "PowerResult",
     "PsychometricResult",
     "RobustFit",
+    "StudyDiagnostics",
     "Subgroups",
     "aggregate",
     "audit",
@@ -74,6 +77,7 @@ __all__ = [
     "correct_attenuation",
     "datasets",
     "dependence_report",
+    "diagnose",
     "effect_sizes",
     "errors",
     "location_scale",

@@ -2,6 +2,7 @@
 
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._dependence_report import DependenceReport
+from alliance_meta.results._diagnostics import StudyDiagnostics
 from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
@@ -83,6 +84,7 @@ __all__ = [
     "RobustSettings",
     "RobustTest",
     "SamplingError",
+    "StudyDiagnostics",
     "Subgroup",
     "SubgroupSettings",
     "SubgroupTau2",

@@ -128,7 +128,16 @@ class ModelComparison:
         caveat = self.best.effects.caveat
         return SummaryTable(
             title=f"{len(self.fits)} meta-regressions of {self.best.k} effects",
-            header=("", "fitted by", "p", "log-likelihood", CRITERIA[self.criterion], "delta", "weight", "evidence ratio"),
+            header=(
+                "",
+                "fitted by",
+                "p",
+                "log-likelihood",
+                CRITERIA[self.criterion],
+                "delta",
+                "weight",
+                "evidence ratio",
+            ),
             rows=tuple(rows),
             right=frozenset(range(2, 8)),
             notes=(_EVIDENCE, *((caveat,) if caveat else ())),
