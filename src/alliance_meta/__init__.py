@@ -21,6 +21,7 @@ from alliance_meta.grouping import subgroups
 from alliance_meta.location_scales import location_scale
 from alliance_meta.model_choice import compare, multimodel
 from alliance_meta.moderators import meta_regression
+from alliance_meta.multivariate_outcomes import multivariate
 from alliance_meta.permutations import permutation_test
 from alliance_meta.planning import new_studies_needed, power, studies_needed
 from alliance_meta.pooling import pool, pool_many
@@ -32,6 +33,7 @@ from alliance_meta.results import (
     ModelComparison,
     Multilevel,
     MultiModel,
+    Multivariate,
     NewStudies,
     PermutationResult,
     PooledBatch,
@@ -61,6 +63,7 @@ __all__ = [
     "ModelComparison",
     "MultiModel",
     "Multilevel",
+    "Multivariate",
     "NewStudies",
     "PermutationResult",
     "PooledBatch",
@@ -84,6 +87,7 @@ __all__ = [
     "meta_regression",
     "multilevel",
     "multimodel",
+    "multivariate",
     "new_studies_needed",
     "permutation_test",
     "plots",

@@ -36,6 +36,7 @@ def multilevel(
     *,
     study: str = "study",
     levels: Sequence[str] = (),
+    crossed: str | Sequence[str] = (),
     correlation: Correlation | None = None,
     tau2_method: LikelihoodMethod | str = "REML",
     test: MultilevelTest | str = "t",
@@ -54,6 +55,9 @@ def multilevel(
         Column of the effects' table that names the studies.
     levels : sequence of str
         Columns of larger groups, the nearest first: ``["laboratory", "country"]``.
+    crossed : str or sequence of str
+        Columns of crossed factors, such as the measures that many studies use: effects with the same label have the
+        same random effect in whatever study they are.
     correlation : float, a column's name, or array_like of shape (k, k), optional
         Of sampling errors within a study: one number, a number for each study (the same in all of its rows), or a
         matrix, of which only the blocks within studies are read.
@@ -100,7 +104,11 @@ def multilevel(
     table, columns = effects.table, (study, *levels)
     if len(set(columns)) < len(columns):
         raise InputError(f"levels must be other columns than study, each once; got {_checks.listed(columns)}")
+    across = (crossed,) if isinstance(crossed, str) else tuple(crossed)
+    if len({*columns, *across}) < len(columns) + len(across):
+        raise InputError(f"crossed must be other columns than those of groups, each once; got {_checks.listed(across)}")
     groups = [_groups(table, column) for column in columns]
+    factors = [_groups(table, column) for column in across]
     rho, words = _correlation(table, kernel.nested_groups(groups)[0], correlation)
     made = design(formula, table)
     if made.matrix.shape[1] >= effects.k:
@@ -108,22 +116,31 @@ def multilevel(
             f"{formula!r} has {made.matrix.shape[1]} coefficients for {effects.k} effects: none would be left to tell "
             "how much they differ"
         )
-    problem = _problem(effects, made.matrix, groups, rho, study)
+    problem = _problem(effects, made.matrix, groups, factors, rho, study)
     structure = _structure(groups, columns, made.matrix)
+    structure = _with_crossed(structure, groups, factors, (*columns, *across), made.matrix)
     fit = kernel.multilevel(problem, restricted=method == "REML", fixed=structure.fixed)
     if not fit.converged:
         raise ConvergenceError(f"{method} did not reach a maximum of the likelihood of these {effects.k} effects")
-    settings = MultilevelSettings(formula=formula, levels=columns, correlation=words, tau2_method=method, test=asked)
-    return _result(
-        effects, settings, made, problem, fit, structure, _degrees(asked, made.matrix, groups, fit, structure)
+    settings = MultilevelSettings(
+        formula=formula, levels=columns, correlation=words, tau2_method=method, test=asked, crossed=across
     )
+    dfs = _degrees(asked, made.matrix, groups, factors, fit, structure)
+    return _result(effects, settings, made, problem, fit, structure, dfs)
 
 
 def _problem(
-    effects: EffectSizes, matrix: FloatArray, groups: list[IntArray], correlation: FloatArray | None, study: str
+    effects: EffectSizes,
+    matrix: FloatArray,
+    groups: list[IntArray],
+    factors: list[IntArray],
+    correlation: FloatArray | None,
+    study: str,
 ) -> kernel.Problem:
     """The effects made ready; correlations that cannot be are an error that names their studies."""
     try:
+        if factors:
+            return kernel.prepared_crossed(effects.effect, effects.variance, matrix, groups, factors, correlation)
         return kernel.prepared(effects.effect, effects.variance, matrix, groups, correlation)
     except kernel.SingularGroupsError as error:
         codes = kernel.nested_groups(groups)[0]
@@ -156,7 +173,7 @@ def _result(
         covariance=fit.covariance,
         dfs=dfs,
         components=fit.components,
-        levels=("effect", *settings.levels),
+        levels=("effect", *settings.levels, *settings.crossed),
         groups=structure.counts,
         i2=i2,
         q_residual=left.q_residual,
@@ -250,8 +267,47 @@ def _explained(basis: FloatArray, code: IntArray) -> bool:
     return bool(np.allclose((sums**2).sum(axis=1), np.bincount(code), rtol=1e-9, atol=0.0))
 
 
+def _with_crossed(
+    structure: _Structure,
+    groups: list[IntArray],
+    factors: list[IntArray],
+    columns: tuple[str, ...],
+    matrix: FloatArray,
+) -> _Structure:
+    """The structure with crossed factors, of which those that group effects as another level does are left out."""
+    basis = np.linalg.qr(matrix)[0]
+    known = [np.arange(structure.counts[0]), *kernel.nested_groups(groups)]
+    fixed, counts, notes = structure.fixed.tolist(), list(structure.counts), list(structure.notes)
+    for factor, column in zip(factors, columns[len(groups) :], strict=True):
+        count = int(factor.max()) + 1
+        same = [at for at, code in enumerate(known) if _same_groups(code, factor)]
+        if count == 1:
+            notes.append(f"There is one {column} only, so nothing tells how much they differ.")
+        elif same:
+            other = ("effect", *columns)[same[0]]
+            notes.append(f"Every {column} is one {other}, so their variances cannot be told apart.")
+        elif _explained(basis, factor):
+            notes.append(
+                f"The moderators tell every {column} from all others, so nothing is left to vary between them."
+            )
+        fixed.append(count == 1 or bool(same) or _explained(basis, factor))
+        counts.append(count)
+        known.append(factor)
+    return _Structure(np.array(fixed), tuple(counts), tuple(notes))
+
+
+def _same_groups(one: IntArray, other: IntArray) -> bool:
+    pairs = len(np.unique(one * (other.max() + 1) + other))
+    return bool(pairs == one.max() + 1 == other.max() + 1)
+
+
 def _degrees(
-    test: MultilevelTest, matrix: FloatArray, groups: list[IntArray], fit: kernel.MultilevelFit, structure: _Structure
+    test: MultilevelTest,
+    matrix: FloatArray,
+    groups: list[IntArray],
+    factors: list[IntArray],
+    fit: kernel.MultilevelFit,
+    structure: _Structure,
 ) -> FloatArray:
     """Degrees of freedom of each coefficient."""
     p = matrix.shape[1]
@@ -261,11 +317,15 @@ def _degrees(
         return kernel.satterthwaite_df(fit, np.eye(p), structure.fixed)
     codes = kernel.nested_groups(groups)
     counts = [float(len(matrix) - p)] * p
+    nested = len(groups) + 1
     for j in range(p):
         # The outermost level within whose groups the column does not vary counts, of those that the model tells apart.
-        for code, still in zip(codes, structure.fixed[1:], strict=True):
+        for code, still in zip(codes, structure.fixed[1:nested], strict=True):
             if not still and not _varies(matrix[:, j], code):
                 counts[j] = float(code.max() + 1 - p)
+        for factor, still in zip(factors, structure.fixed[nested:], strict=True):
+            if not still and not _varies(matrix[:, j], factor):
+                counts[j] = min(counts[j], float(factor.max() + 1 - p))
     return np.array([count if count > 0.0 else np.nan for count in counts])
 
 

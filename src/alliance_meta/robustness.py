@@ -132,6 +132,7 @@ def robust(
 
 def _model(fit: PooledEffect | MetaRegression | Multilevel) -> _Model:
     if isinstance(fit, Multilevel):
+        fit.refuse_crossed("robust()")
         return _Model(fit.design.matrix, fit.coefficients, fit.names, _blocks(fit), design=fit.design)
     working = fit.effects.variance + fit.tau2
     if isinstance(fit, MetaRegression):

@@ -7,6 +7,7 @@ from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
 from alliance_meta.results._multilevel import Multilevel, MultilevelSettings
+from alliance_meta.results._multivariate import STRUCTURES, Multivariate, MultivariateSettings, Structure
 from alliance_meta.results._permutation import PermutationResult, PermutationSettings
 from alliance_meta.results._pooled import PooledEffect, PoolSettings
 from alliance_meta.results._power import NewStudies, PowerResult
@@ -49,6 +50,7 @@ __all__ = [
     "QUANTITIES",
     "RESTRICTIONS",
     "SAMPLING_ERRORS",
+    "STRUCTURES",
     "SUBGROUP_TAU2",
     "TAU2_METHODS",
     "TESTS",
@@ -66,6 +68,8 @@ __all__ = [
     "Multilevel",
     "MultilevelSettings",
     "MultilevelTest",
+    "Multivariate",
+    "MultivariateSettings",
     "NewStudies",
     "PermutationResult",
     "PermutationSettings",
@@ -84,6 +88,7 @@ __all__ = [
     "RobustSettings",
     "RobustTest",
     "SamplingError",
+    "Structure",
     "StudyDiagnostics",
     "Subgroup",
     "SubgroupSettings",

@@ -40,6 +40,8 @@ class MultilevelSettings:
     formula : str
     levels : tuple of str
         Columns that name the groups, the innermost first.
+    crossed : tuple of str
+        Columns of crossed factors.
     correlation : str
         Of the sampling errors within the innermost groups, in words; empty where they are independent.
     tau2_method, test : str
@@ -50,6 +52,7 @@ class MultilevelSettings:
     correlation: str
     tau2_method: LikelihoodMethod
     test: MultilevelTest
+    crossed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +70,7 @@ class Multilevel:
         Variances between effects of the same group, then between groups, the innermost level first, as `levels` names
         them; 0 where a level cannot be told from another.
     levels : tuple of str
-        ``"effect"`` and the columns of the groups.
+        ``"effect"``, the columns of the groups, and those of crossed factors.
     groups : tuple of int
         Number of effects, then of groups of each level.
     i2 : ndarray, shape (L,)
@@ -140,6 +143,14 @@ class Multilevel:
     def coefficient(self, name: str) -> float:
         """One coefficient by its name."""
         return float(self.coefficients[self.names.index(_checks.known_name("coefficient", name, self.names))])
+
+    def refuse_crossed(self, caller: str) -> None:
+        """Refuse, for a function that needs independent groups, a model with crossed factors."""
+        if self.settings.crossed:
+            raise InputError(
+                f"{caller} needs groups that are independent; with {_checks.listed(self.settings.crossed)} crossed, "
+                "effects of different groups go together. Fit multilevel() without crossed"
+            )
 
     # Levels
 

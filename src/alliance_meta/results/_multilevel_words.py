@@ -23,7 +23,9 @@ def counted(fit: Multilevel) -> str:
     """The effects and the groups they are in: ``102 effects in 15 studies`` where the column is called study."""
     plural = {"study": "studies", "laboratory": "laboratories", "country": "countries"}
     names = (plural.get(name, f"{name}s") if n != 1 else name for n, name in zip(fit.groups, fit.levels, strict=True))
-    return " in ".join(f"{n} {name}" for n, name in zip(fit.groups, names, strict=True))
+    parts = [f"{n} {name}" for n, name in zip(fit.groups, names, strict=True)]
+    nested = 1 + len(fit.settings.levels)
+    return ", crossed with ".join([" in ".join(parts[:nested]), *parts[nested:]])
 
 
 def _numbers(fit: Multilevel) -> list[list[float]]:
@@ -99,7 +101,13 @@ def r_code(fit: Multilevel) -> str:
         for factor, column in zip(factors, settings.levels, strict=True)
     ]
     asked = {"t": ', test = "t", dfs = "contain"', "satterthwaite": ', test = "t"', "z": ""}[settings.test]
-    nested = "/".join([*reversed(factors), "id"])
+    crossed = [f"c{i}" for i in range(len(settings.crossed))]
+    labels += [
+        f"{factor} <- c({', '.join(r_string(str(value)) for value in table[column])})"
+        for factor, column in zip(crossed, settings.crossed, strict=True)
+    ]
+    nested = "~ 1 | " + "/".join([*reversed(factors), "id"])
+    random = f"list({', '.join([nested, *(f'~ 1 | {each}' for each in crossed)])})" if crossed else nested
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),
@@ -110,7 +118,7 @@ def r_code(fit: Multilevel) -> str:
         "id <- seq_along(yi)",
         f"X <- matrix({r_vector(fit.design.matrix.T.ravel().tolist())}, {shape})",
         *_sampling_covariance(fit),
-        f"fit <- rma.mv(yi, V, mods = X, intercept = FALSE, random = ~ 1 | {nested}{_left_out(fit)}, "
+        f"fit <- rma.mv(yi, V, mods = X, intercept = FALSE, random = {random}{_left_out(fit)}, "
         f'method = "{settings.tau2_method}"{asked}, control = list(rel.tol = 1e-10))',
         "print(fit, digits = 6)",
     ]
@@ -118,10 +126,12 @@ def r_code(fit: Multilevel) -> str:
 
 
 def _left_out(fit: Multilevel) -> str:
-    """Components that are 0 in the model, the outermost first, as `random` has them."""
+    """Components that are 0 in the model, the outermost first and crossed ones last, as `random` has them."""
     if not fit._fixed.any():
         return ""
-    return f", sigma2 = c({', '.join('0' if still else 'NA' for still in fit._fixed[::-1])})"
+    nested = 1 + len(fit.settings.levels)
+    still = [*fit._fixed[:nested][::-1], *fit._fixed[nested:]]
+    return f", sigma2 = c({', '.join('0' if each else 'NA' for each in still)})"
 
 
 def _sampling_covariance(fit: Multilevel) -> list[str]:

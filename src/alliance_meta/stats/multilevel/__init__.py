@@ -1,5 +1,6 @@
 """Multilevel models with nested random effects: likelihood, variance components and their intervals."""
 
+from alliance_meta.stats.multilevel._crossed_problem import prepared_crossed
 from alliance_meta.stats.multilevel._fit import (
     MultilevelFit,
     Problem,
@@ -21,6 +22,7 @@ __all__ = [
     "multilevel",
     "nested_groups",
     "prepared",
+    "prepared_crossed",
     "sampling_correlation",
     "satterthwaite_df",
     "unexplained",

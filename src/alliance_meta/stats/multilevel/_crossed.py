@@ -148,27 +148,11 @@ def likelihood(data: Nested, components: FloatArray, *, restricted: bool) -> Lik
 
 def _nested_sums(data: Crossed, components: FloatArray) -> Sums:
     """The sums with V0 of the design, all levels and the effects."""
-    found = [_placed(part, _by_group(part.data, components), data) for part in data.parts]
+    found = [_placed(part, _nested.by_group(part.data, components), data) for part in data.parts]
     inner, log_det = found[0]
     for more in found[1:]:
         inner, log_det = inner + more.inner, log_det + more.log_det
     return Sums(inner, log_det)
-
-
-def _by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
-    """As `_nested.sums`, but of each outermost group (pairs, groups)."""
-    count = data.levels
-    inner, log_det = _nested._effects(data, float(components[0]), count)
-    m = data.p + 2
-    left, right = np.triu_indices(m)
-    to_z = np.array([np.flatnonzero((left == i) & (right == m - 1))[0] for i in range(m)])
-    for number in range(1, count):
-        if number > 1:
-            inner = _nested._summed(inner, data.starts[number - 1])
-        parameter = Jet.parameter(float(components[number]), number, count)
-        inner, own = _nested._with_group_effect(inner, parameter, to_z, left, right)
-        log_det = log_det + own
-    return inner, log_det
 
 
 def _placed(part: Part, found: tuple[Jet, Jet], data: Crossed) -> Sums:

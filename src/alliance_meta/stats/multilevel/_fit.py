@@ -15,7 +15,8 @@ from alliance_meta.errors import InputError
 from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
 from alliance_meta.stats._roots import falling_root
 from alliance_meta.stats.multilevel._climb import Climb, climb, highest
-from alliance_meta.stats.multilevel._nested import Likelihood, Nested, likelihood, nested, sums
+from alliance_meta.stats.multilevel._crossed import likelihood, sums
+from alliance_meta.stats.multilevel._nested import Likelihood, Nested, nested
 from alliance_meta.stats.tau2 import tau2_dl
 
 __all__ = [
@@ -42,7 +43,8 @@ class Problem:
     Attributes
     ----------
     data : Nested
-        With orthonormal columns in place of the design, and what these leave of the effects.
+        With orthonormal columns in place of the design, and what these leave of the effects; `Crossed` with crossed
+        factors.
     order : ndarray of int, shape (n,)
         Rows in the order of their groups.
     eigenvalues : ndarray, shape (n,)

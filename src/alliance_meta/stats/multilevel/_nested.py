@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from alliance_meta.stats._arrays import FloatArray, IntArray
 from alliance_meta.stats.multilevel._jet import Jet
+from alliance_meta.stats.multilevel._profiled import Likelihood, Sums, profiled
 
-__all__ = ["Likelihood", "Nested", "Sums", "likelihood", "nested", "sums"]
+__all__ = ["Likelihood", "Nested", "Sums", "by_group", "likelihood", "nested", "sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,6 @@ class Nested:
     def levels(self) -> int:
         """Number of variance components: the effects' own, and one a level of groups."""
         return 1 + len(self.starts)
-
-
-class Sums(NamedTuple):
-    """What the likelihood is made of: B'V^-1 B for the columns B, (m, m), and log det V; with their derivatives."""
-
-    inner: Jet
-    log_det: Jet
-
-
-class Likelihood(NamedTuple):
-    """Log-likelihood (restricted or not), with its slope (L,) and curvature (L, L), and the coefficients behind it.
-
-    `covariance` (p, p) is that of the coefficients, `covariance_slopes` (L, p, p) how it changes with the components.
-    """
-
-    value: float
-    first: FloatArray
-    second: FloatArray
-    coefficients: FloatArray
-    covariance: FloatArray
-    covariance_slopes: FloatArray
 
 
 def nested(
@@ -98,20 +77,25 @@ def nested(
 
 def sums(data: Nested, components: FloatArray) -> Sums:
     """B'V^-1 B and log det V at some variance components, with derivatives with respect to them."""
+    inner, log_det = by_group(data, components)
+    m = data.p + 2
+    return Sums(_square(inner.total(), m, *np.triu_indices(m)), log_det)
+
+
+def by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
+    """Sums of products of each outermost group, (pairs, groups), pairs as in an upper triangle; and log det V."""
     count = data.levels
-    parameters = [Jet.parameter(float(value), i, count) for i, value in enumerate(components)]
     inner, log_det = _effects(data, float(components[0]), count)
     m = data.p + 2
     left, right = np.triu_indices(m)
     to_z = np.array([np.flatnonzero((left == i) & (right == m - 1))[0] for i in range(m)])
-    for number, starts in enumerate(data.starts[1:] if data.levels > 1 else (), start=1):
-        inner, own = _with_group_effect(inner, parameters[number], to_z, left, right)
+    for number in range(1, count):
+        if number > 1:
+            inner = _summed(inner, data.starts[number - 1])
+        parameter = Jet.parameter(float(components[number]), number, count)
+        inner, own = _with_group_effect(inner, parameter, to_z, left, right)
         log_det = log_det + own
-        inner = _summed(inner, starts)
-    if data.levels > 1:
-        inner, own = _with_group_effect(inner, parameters[-1], to_z, left, right)
-        log_det = log_det + own
-    return Sums(_square(inner.total(), m, left, right), log_det)
+    return inner, log_det
 
 
 def _effects(data: Nested, own: float, count: int) -> tuple[Jet, Jet]:
@@ -168,35 +152,5 @@ def _square(packed: Jet, m: int, left: IntArray, right: IntArray) -> Jet:
 
 
 def likelihood(data: Nested, components: FloatArray, *, restricted: bool) -> Likelihood:
-    """Log-likelihood with the coefficients profiled out, up to a constant.
-
-    The restricted one has, as elsewhere in the library, half of log det X'V^-1 X taken off; half of log det X'X is for
-    the caller to add.
-    """
-    inner, log_det = sums(data, components)
-    p = data.p
-    m, dm, d2m = (part[..., :p, :p] for part in (inner.value, inner.first, inner.second))
-    r, dr, d2r = (part[..., :p, p] for part in (inner.value, inner.first, inner.second))
-    q, dq, d2q = (part[..., p, p] for part in (inner.value, inner.first, inner.second))
-    covariance = np.linalg.inv(m)
-    b = covariance @ r
-    # Slopes and curvatures of the residual sum of squares q - r'M^-1 r: the first of b does not count.
-    off = dr - dm @ b
-    residual = q - r @ b
-    slope = dq - 2.0 * dr @ b + (dm @ b) @ b
-    curvature = d2q - 2.0 * d2r @ b + (d2m @ b) @ b - 2.0 * off @ covariance @ off.T
-    value, first, second = log_det.value + residual, log_det.first + slope, log_det.second + curvature
-    if restricted:
-        moved = covariance @ dm
-        value = value + np.linalg.slogdet(m).logabsdet
-        first = first + np.trace(moved, axis1=-2, axis2=-1)
-        crossed = np.einsum("iab,jba->ij", moved, moved)
-        second = second + np.trace(covariance @ d2m, axis1=-2, axis2=-1) - crossed
-    return Likelihood(
-        float(-0.5 * value),
-        -0.5 * first,
-        -0.5 * second,
-        b,
-        np.asarray(covariance, dtype=np.float64),
-        -covariance @ dm @ covariance,
-    )
+    """Log-likelihood with the coefficients profiled out, up to a constant: see `profiled`."""
+    return profiled(sums(data, components), data.p, restricted=restricted)

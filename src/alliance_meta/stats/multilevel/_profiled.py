@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from alliance_meta.stats.multilevel._nested import Likelihood, Sums
+from alliance_meta.stats._arrays import FloatArray
+from alliance_meta.stats.multilevel._jet import Jet
 
-__all__ = ["profiled"]
+__all__ = ["Likelihood", "Sums", "profiled"]
+
+
+class Sums(NamedTuple):
+    """What the likelihood is made of: B'V^-1 B for the columns B, (m, m), and log det V; with their derivatives."""
+
+    inner: Jet
+    log_det: Jet
+
+
+class Likelihood(NamedTuple):
+    """Log-likelihood (restricted or not), with its slope (L,) and curvature (L, L), and the coefficients behind it.
+
+    `covariance` (p, p) is that of the coefficients, `covariance_slopes` (L, p, p) how it changes with the components.
+    """
+
+    value: float
+    first: FloatArray
+    second: FloatArray
+    coefficients: FloatArray
+    covariance: FloatArray
+    covariance_slopes: FloatArray
 
 
 def profiled(found: Sums, p: int, *, restricted: bool) -> Likelihood:
