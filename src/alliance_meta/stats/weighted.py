@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alliance_meta.stats._arrays import FloatArray, batch
+from alliance_meta.stats._arrays import FloatArray, batch, dot
 
 __all__ = ["WeightedMean", "knapp_hartung_factor", "weighted_mean"]
 
@@ -70,15 +70,15 @@ def weighted_mean(
     weight = used / (v + np.asarray(tau2, dtype=float)[..., None])
     total = weight.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):  # an empty fit is NaN, not an error
-        first = (weight * y).sum(axis=-1) / total
+        first = dot(weight, y) / total
         # A second pass leaves no rounding error that could pass for spread between identical effects.
-        estimate = first + (weight * (y - first[..., None])).sum(axis=-1) / total
+        estimate = first + dot(weight, y - first[..., None]) / total
         std_error = 1.0 / np.sqrt(total)
     deviation = y - estimate[..., None]
     return WeightedMean(
         estimate=estimate,
         std_error=np.where(total > 0.0, std_error, np.nan),
-        residual_ss=(weight * deviation**2).sum(axis=-1),
+        residual_ss=dot(weight * deviation, deviation),
         k=used.sum(axis=-1),
     )
 

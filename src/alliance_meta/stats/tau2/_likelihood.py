@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray
-from alliance_meta.stats._projection import Mean, Model, dot
+from alliance_meta.stats._arrays import BoolArray, FloatArray, IntArray, dot
+from alliance_meta.stats._projection import Mean, Model
 from alliance_meta.stats._roots import falling_root
 from alliance_meta.stats.tau2._record import Tau2
 

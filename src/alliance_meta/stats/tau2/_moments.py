@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from alliance_meta.stats._arrays import FloatArray
+from alliance_meta.stats._arrays import FloatArray, dot
 from alliance_meta.stats._projection import Model
 from alliance_meta.stats.tau2._record import Tau2, truncated
 
@@ -249,8 +249,8 @@ def _dersimonian_laird(model: Model) -> FloatArray:
     w = model.used / model.v
     with np.errstate(invalid="ignore", divide="ignore"):
         projection = model.space.project(w)
-        q = (w * projection.residual(model.y) ** 2).sum(axis=-1)
-        return np.asarray((q - model.df) / (w.sum(axis=-1) - projection.lost(w**2)))
+        e = projection.residual(model.y)
+        return np.asarray((dot(w * e, e) - model.df) / (w.sum(axis=-1) - projection.lost(w * w)))
 
 
 def _cochran(model: Model) -> tuple[FloatArray, FloatArray]:
