@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def nested(
         Group of each effect, the innermost level first; equal numbers stand together.
     """
     columns = np.concatenate([design.T, effect[None], ones[None]])
-    left, right = np.triu_indices(len(columns))
+    left, right, _ = _pairs(len(columns))
     starts: list[IntArray] = []
     below = np.arange(effect.size)
     for group in groups:
@@ -75,11 +76,18 @@ def nested(
     return Nested(columns[left] * columns[right], eigenvalues, tuple(starts), design.shape[1])
 
 
+@lru_cache(maxsize=64)
+def _pairs(m: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Both columns of each pair, as in an upper triangle, and where the pairs with the last column stand."""
+    left, right = np.triu_indices(m)
+    return left, right, np.flatnonzero(right == m - 1)
+
+
 def sums(data: Nested, components: FloatArray) -> Sums:
     """B'V^-1 B and log det V at some variance components, with derivatives with respect to them."""
     inner, log_det = by_group(data, components)
     m = data.p + 2
-    return Sums(_square(inner.total(), m, *np.triu_indices(m)), log_det)
+    return Sums(_square(inner.total(), m, *_pairs(m)[:2]), log_det)
 
 
 def by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
@@ -87,8 +95,7 @@ def by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
     count = data.levels
     inner, log_det = _effects(data, float(components[0]), count)
     m = data.p + 2
-    left, right = np.triu_indices(m)
-    to_z = np.array([np.flatnonzero((left == i) & (right == m - 1))[0] for i in range(m)])
+    left, right, to_z = _pairs(m)
     for number in range(1, count):
         if number > 1:
             inner = _summed(inner, data.starts[number - 1])
@@ -114,10 +121,10 @@ def _effects(data: Nested, own: float, count: int) -> tuple[Jet, Jet]:
 def _with_group_effect(inner: Jet, own: Jet, to_z: IntArray, left: IntArray, right: IntArray) -> tuple[Jet, Jet]:
     """Sums of products (pairs, groups) once every group has a random effect with variance `own`; and log det's part."""
     own = _over_groups(own)
-    z = Jet(inner.value[to_z], inner.first[:, to_z], inner.second[:, :, to_z])
-    grown = own * Jet(z.value[-1], z.first[:, -1], z.second[:, :, -1])
+    last = int(to_z[-1])
+    grown = own * Jet(inner.value[last], inner.first[:, last], inner.second[:, :, last])
     share = own * grown.inverse_of_1_plus()
-    reduced = inner - _taken(share, _taken(_pick(z, left), _pick(z, right)))
+    reduced = inner - _taken(share, _pick(inner, to_z[left]) * _pick(inner, to_z[right]))
     return reduced, grown.log1p().total()
 
 
