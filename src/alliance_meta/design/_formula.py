@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from alliance_meta.design._pieces import Column, Piece, read_piece, shortened
@@ -85,6 +86,11 @@ def parse(formula: str) -> Parsed:
         raise FormulaError("the formula is empty; '1' asks for the intercept alone")
     if len(formula) > _LONGEST:
         raise FormulaError(f"the formula has {len(formula)} characters; {_LONGEST} are allowed", piece=formula)
+    return _read(formula)
+
+
+@lru_cache(maxsize=128)
+def _read(formula: str) -> Parsed:
     tokens = list(_tokens(formula))
     _check_order(tokens)
     _check_numbers(tokens)

@@ -14,7 +14,7 @@ __all__ = ["Climb", "climb", "highest"]
 
 _MAX_STEPS = 200
 _MAX_HALVINGS = 40
-_SAME = 0.2
+_SAME = 0.5
 """Within this share of a known maximum's components a climb is taken to lead there."""
 _EPS = float(np.finfo(float).eps)
 
