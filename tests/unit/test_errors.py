@@ -7,7 +7,7 @@ import pytest
 from alliance_meta import errors
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "AllianceMetaError"])
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
 def test_every_error_is_of_the_family(name: str) -> None:
     assert issubclass(getattr(errors, name), errors.AllianceMetaError)
 
@@ -31,3 +31,9 @@ def test_an_input_error_names_its_column_and_rows() -> None:
     assert (str(error), error.column, error.rows) == ("why", "n", ("3", "b", "(1, 2)"))
     plain = errors.UnknownNameError("why")
     assert (plain.column, plain.rows) == (None, ())
+
+
+def test_what_is_no_error_is_a_warning_of_its_own() -> None:
+    others = [name for name in errors.__all__ if not name.endswith("Error")]
+    assert others == ["DependenceWarning"]
+    assert issubclass(errors.DependenceWarning, UserWarning)
