@@ -15,11 +15,11 @@ from alliance_meta._tables import SummaryTable, number, p_value
 from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import ConvergenceError, InputError
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import TAU2_METHODS, TESTS, Tau2Method, TestMethod
 from alliance_meta.results._wald import WaldTest, wald_test
 from alliance_meta.results._words import METAFOR_TESTS, r_string, r_vector
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
 from alliance_meta.stats.location_scale import Outcome, location_scale
 
 __all__ = ["LocationScale", "LocationScaleSettings"]
@@ -239,23 +239,10 @@ class LocationScale:
 def _rows(
     part: str, names: tuple[str, ...], estimate: FloatArray, covariance: FloatArray, df: float, level: float
 ) -> pd.DataFrame:
-    std_error = np.sqrt(np.diagonal(covariance))
-    half = critical_value(level, df) * std_error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / std_error
-    return pd.DataFrame(
-        {
-            "part": part,
-            "term": list(names),
-            "estimate": estimate,
-            "std_error": std_error,
-            "statistic": statistic,
-            "df": df,
-            "p_value": two_sided_p_value(statistic, df),
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-        }
-    )
+    frame = tidy(estimate, np.sqrt(np.diagonal(covariance)), df, level)
+    frame.insert(0, "part", part)
+    frame.insert(1, "term", list(names))
+    return frame
 
 
 def _cells(fit: LocationScale) -> Iterator[tuple[str, ...]]:

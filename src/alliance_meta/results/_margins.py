@@ -13,17 +13,19 @@ import pandas as pd
 from alliance_meta import _checks
 from alliance_meta.design import CategoricalVariable, NumericVariable
 from alliance_meta.errors import InputError
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import ADJUSTMENTS, GRID_WEIGHTS, REGRESSION_PREDICTIONS
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
+from alliance_meta.stats.inference import critical_value
 
 if TYPE_CHECKING:
     from alliance_meta.results._multilevel import Multilevel
+    from alliance_meta.results._multivariate import Multivariate
     from alliance_meta.results._regression import MetaRegression
 
-    Fit: TypeAlias = MetaRegression | Multilevel
+    Fit: TypeAlias = MetaRegression | Multilevel | Multivariate
 
-__all__ = ["contrasts", "intervals", "means", "slopes"]
+__all__ = ["adjusted", "categorical", "contrasts", "intervals", "mean_weights", "means", "slopes"]
 
 _NO_PART = 1e-9
 """A coefficient with less than this share of the largest weight is there by rounding only."""
@@ -59,8 +61,8 @@ def intervals(
 
 def means(fit: Fit, term: str, level: float, weights: str, display: bool, *, method: str = "t(k-p-1)") -> pd.DataFrame:
     """Marginal means of a categorical moderator's levels."""
-    variable = _categorical(fit, term)
-    rows = _mean_weights(fit, variable, weights)
+    variable = categorical(fit, term)
+    rows = mean_weights(fit, variable, weights)
     numbers = intervals(fit, rows, level, method=method, display=display)
     found = fit.effects.table[variable.column]
     counts = [int((found == each).sum()) for each in variable.levels]
@@ -70,13 +72,13 @@ def means(fit: Fit, term: str, level: float, weights: str, display: bool, *, met
 def contrasts(fit: Fit, term: str, level: float, adjust: str, weights: str) -> pd.DataFrame:
     """Pairwise differences of marginal means."""
     adjust = _checks.known_name("adjustment", adjust, ADJUSTMENTS)
-    variable = _categorical(fit, term)
-    rows = _mean_weights(fit, variable, weights)
+    variable = categorical(fit, term)
+    rows = mean_weights(fit, variable, weights)
     pairs = list(combinations(range(len(variable.levels)), 2))
     frame = _tests(fit, np.array([rows[j] - rows[i] for i, j in pairs]), level)
     names = [f"{variable.levels[j]} - {variable.levels[i]}" for i, j in pairs]
     frame.insert(0, "contrast", names)
-    frame.insert(list(frame.columns).index("ci_low"), "p_adjusted", _adjusted(frame["p_value"], adjust))
+    frame.insert(list(frame.columns).index("ci_low"), "p_adjusted", adjusted(frame["p_value"], adjust))
     return frame
 
 
@@ -84,7 +86,7 @@ def slopes(fit: Fit, name: str, level: float, by: str | None) -> pd.DataFrame:
     """Derivatives of the mean effect with respect to a numeric moderator."""
     numeric = {each.column: each for each in fit.design.variables if isinstance(each, NumericVariable)}
     variable = numeric[_checks.known_name("numeric moderator", name, tuple(numeric))]
-    split = None if by is None else _categorical(fit, by)
+    split = None if by is None else categorical(fit, by)
     groups: Sequence[object] = (None,) if split is None else split.levels
     step = _STEP * (variable.maximum - variable.minimum)
     rows = []
@@ -115,25 +117,11 @@ def _dfs(fit: Fit, weights: FloatArray) -> FloatArray:
 
 def _tests(fit: Fit, weights: FloatArray, level: float) -> pd.DataFrame:
     """Combinations of coefficients tested to be 0."""
-    estimate, std_error = weights @ fit.coefficients, _std_errors(fit, weights)
-    df = _dfs(fit, weights)
-    half = critical_value(level, df) * std_error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / std_error
-    return pd.DataFrame(
-        {
-            "estimate": estimate,
-            "std_error": std_error,
-            "statistic": statistic,
-            "df": df,
-            "p_value": two_sided_p_value(statistic, df),
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-        }
-    )
+    return tidy(weights @ fit.coefficients, _std_errors(fit, weights), _dfs(fit, weights), level)
 
 
-def _adjusted(p_values: pd.Series[float], adjust: str) -> FloatArray:
+def adjusted(p_values: pd.Series[float], adjust: str) -> FloatArray:
+    """P values adjusted for their number, as they are where one of them is NaN."""
     from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # half a second that most sessions need not wait for
 
     p = np.asarray(p_values, dtype=np.float64)
@@ -142,14 +130,15 @@ def _adjusted(p_values: pd.Series[float], adjust: str) -> FloatArray:
     return np.asarray(multipletests(p, method=adjust)[1], dtype=float)
 
 
-def _categorical(fit: Fit, name: str) -> CategoricalVariable:
+def categorical(fit: Fit, name: str) -> CategoricalVariable:
+    """A categorical moderator of a fit, by its column."""
     known = {each.column: each for each in fit.design.variables if isinstance(each, CategoricalVariable)}
     if not known:
         raise InputError(f"{fit.settings.formula!r} has no categorical moderator; C(column) makes one of numbers")
     return known[_checks.known_name("categorical moderator", name, tuple(known))]
 
 
-def _mean_weights(fit: Fit, variable: CategoricalVariable, weights: str) -> FloatArray:
+def mean_weights(fit: Fit, variable: CategoricalVariable, weights: str) -> FloatArray:
     """For each level, the coefficients' weights in its marginal mean, (levels, p)."""
     weights = _checks.known_name("weights of marginal means", weights, tuple(GRID_WEIGHTS))
     rows = []

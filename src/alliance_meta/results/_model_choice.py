@@ -13,9 +13,9 @@ from alliance_meta import _checks
 from alliance_meta._tables import SummaryTable, number, p_value
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results._regression import MetaRegression
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import TAU2_METHODS, TESTS, Tau2Method, TestMethod
 from alliance_meta.stats._arrays import BoolArray, FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
 
 __all__ = [
     "AVERAGED_STD_ERRORS",
@@ -245,21 +245,10 @@ class MultiModel:
         estimate = weights @ estimates
         variance = within + (estimates - estimate) ** 2
         se = weights @ np.sqrt(variance) if how == "burnham-anderson-2002" else np.sqrt(weights @ variance)
-        half = critical_value(_checks.level(level), np.inf) * se
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = estimate / se
-        return pd.DataFrame(
-            {
-                "term": list(self.names),
-                "estimate": estimate,
-                "std_error": se,
-                "statistic": statistic,
-                "p_value": two_sided_p_value(statistic, np.inf),
-                "ci_low": estimate - half,
-                "ci_high": estimate + half,
-                "importance": weights @ ~np.isnan(self.estimates),
-            }
-        )
+        frame = tidy(estimate, se, np.inf, _checks.level(level)).drop(columns="df")
+        frame.insert(0, "term", list(self.names))
+        frame["importance"] = weights @ ~np.isnan(self.estimates)
+        return frame
 
     def best(self, within: float = 2.0) -> pd.DataFrame:
         """The rows of `to_frame` whose criterion is at most `within` above the lowest."""

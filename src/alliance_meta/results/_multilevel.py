@@ -16,6 +16,7 @@ from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import InputError
 from alliance_meta.results import _margins, _multilevel_words
 from alliance_meta.results._interval import DisplayScale, Interval
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import (
     Adjustment,
     GridWeights,
@@ -26,7 +27,7 @@ from alliance_meta.results._vocabulary import (
 from alliance_meta.results._wald import WaldTest, wald_test
 from alliance_meta.stats import multilevel as kernel
 from alliance_meta.stats._arrays import BoolArray, FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
+from alliance_meta.stats.inference import critical_value
 
 __all__ = ["Multilevel", "MultilevelSettings"]
 
@@ -283,21 +284,9 @@ class Multilevel:
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One tidy row a coefficient: term, estimate, std_error, statistic, df, p_value, ci_low, ci_high."""
-        se = self.std_errors
-        half = critical_value(_checks.level(level), self.dfs) * se
-        statistic = self.coefficients / se
-        return pd.DataFrame(
-            {
-                "term": list(self.names),
-                "estimate": self.coefficients,
-                "std_error": se,
-                "statistic": statistic,
-                "df": self.dfs,
-                "p_value": two_sided_p_value(statistic, self.dfs),
-                "ci_low": self.coefficients - half,
-                "ci_high": self.coefficients + half,
-            }
-        )
+        frame = tidy(self.coefficients, self.std_errors, self.dfs, _checks.level(level))
+        frame.insert(0, "term", list(self.names))
+        return frame
 
     def levels_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One row a level: level, groups, component, ci_low, ci_high (profile likelihood), i2."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isinf
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,10 @@ from alliance_meta._tables import number
 from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results import _margins, _multivariate_words
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import Adjustment, GridWeights, LikelihoodMethod, MultilevelTest
 from alliance_meta.results._wald import WaldTest, wald_test
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
 from alliance_meta.stats.multilevel import _multivariate as kernel
 from alliance_meta.stats.multilevel._structures import StructureName as Structure
 
@@ -154,8 +153,8 @@ class Multivariate:
 
     def equal_means(self) -> WaldTest:
         """Test that all outcomes have the same mean, the other moderators held the same."""
-        variable = _margins._categorical(cast("Any", self), self.settings.outcome)
-        rows = _margins._mean_weights(cast("Any", self), variable, "equal")
+        variable = _margins.categorical(self, self.settings.outcome)
+        rows = _margins.mean_weights(self, variable, "equal")
         return self._test(f"equal means of {self.settings.outcome}", rows[1:] - rows[0])
 
     def _test(self, hypothesis: str, weights: FloatArray) -> WaldTest:
@@ -183,34 +182,21 @@ class Multivariate:
         DataFrame
             One row an outcome: its name, k, estimate, std_error, ci_low, ci_high, pi_low, pi_high.
         """
-        fit, outcome = cast("Any", self), self.settings.outcome
-        return _margins.means(fit, outcome, _checks.level(level), weights, display, method="metafor")
+        return _margins.means(self, self.settings.outcome, _checks.level(level), weights, display, method="metafor")
 
     def contrasts(
         self, level: float = 0.95, *, adjust: Adjustment | str = "holm", weights: GridWeights | str = "equal"
     ) -> pd.DataFrame:
         """All pairwise differences of the outcomes' means, as `MetaRegression.contrasts`."""
-        return _margins.contrasts(cast("Any", self), self.settings.outcome, _checks.level(level), adjust, weights)
+        return _margins.contrasts(self, self.settings.outcome, _checks.level(level), adjust, weights)
 
     # Views
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One tidy row a coefficient: term, estimate, std_error, statistic, df, p_value, ci_low, ci_high."""
-        se = self.std_errors
-        half = critical_value(_checks.level(level), self.dfs) * se
-        statistic = self.coefficients / se
-        return pd.DataFrame(
-            {
-                "term": list(self.names),
-                "estimate": self.coefficients,
-                "std_error": se,
-                "statistic": statistic,
-                "df": self.dfs,
-                "p_value": two_sided_p_value(statistic, self.dfs),
-                "ci_low": self.coefficients - half,
-                "ci_high": self.coefficients + half,
-            }
-        )
+        frame = tidy(self.coefficients, self.std_errors, self.dfs, _checks.level(level))
+        frame.insert(0, "term", list(self.names))
+        return frame
 
     def outcomes_frame(self) -> pd.DataFrame:
         """One row an outcome: outcome, effects, studies, tau2, tau."""

@@ -16,6 +16,7 @@ from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results import _margins, _regression_intervals, _regression_words
 from alliance_meta.results._interval import Interval
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import (
     Adjustment,
     GridWeights,
@@ -26,7 +27,6 @@ from alliance_meta.results._vocabulary import (
 )
 from alliance_meta.results._wald import WaldTest, wald_test
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
 
 __all__ = ["MetaRegression", "RegressionSettings"]
 
@@ -322,22 +322,9 @@ class MetaRegression:
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One tidy row a coefficient: term, estimate, std_error, statistic, df, p_value, ci_low, ci_high."""
-        se = self.std_errors
-        half = critical_value(_checks.level(level), self.df) * se
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = self.coefficients / se
-        return pd.DataFrame(
-            {
-                "term": list(self.names),
-                "estimate": self.coefficients,
-                "std_error": se,
-                "statistic": statistic,
-                "df": np.full(len(se), self.df),
-                "p_value": two_sided_p_value(statistic, self.df),
-                "ci_low": self.coefficients - half,
-                "ci_high": self.coefficients + half,
-            }
-        )
+        frame = tidy(self.coefficients, self.std_errors, self.df, _checks.level(level))
+        frame.insert(0, "term", list(self.names))
+        return frame
 
     def quantities(self) -> dict[str, float]:
         """The numbers that are not of one coefficient: tau2, i2, h2, r2, QE and QM with their tests, fit, k, n."""

@@ -18,9 +18,9 @@ from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import InputError
 from alliance_meta.results import _regression_intervals, _robust_words
 from alliance_meta.results._interval import Interval
+from alliance_meta.results._tidy import tidy
 from alliance_meta.stats import robust as kernel
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
 
 __all__ = [
     "BootstrapWeights",
@@ -354,20 +354,12 @@ class RobustFit:
     def _numbers(self, weights: FloatArray, level: float) -> pd.DataFrame:
         se = np.sqrt(np.diagonal(kernel.contrast_covariance(self._sandwich, weights)))
         df = kernel.satterthwaite_df(self._sandwich, weights)
-        estimate = weights @ self.coefficients
-        half = critical_value(_checks.level(level), df) * se
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = (weights @ (self.coefficients - self.null)) / se
-        return pd.DataFrame(
-            {
-                "estimate": estimate,
-                "std_error": se,
-                "statistic": statistic,
-                "df": df,
-                "p_value": two_sided_p_value(statistic, df),
-                "ci_low": estimate - half,
-                "ci_high": estimate + half,
-            }
+        return tidy(
+            weights @ self.coefficients,
+            se,
+            df,
+            _checks.level(level),
+            null=weights @ np.full(len(self.names), self.null),
         )
 
     def to_apa(self, level: float = 0.95) -> str:

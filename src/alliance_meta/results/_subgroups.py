@@ -20,9 +20,10 @@ from alliance_meta.results import _margins, _subgroup_words
 from alliance_meta.results._interval import DisplayScale, Interval
 from alliance_meta.results._pooled import PooledEffect
 from alliance_meta.results._regression import MetaRegression
+from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import ADJUSTMENTS, Adjustment, Tau2Method, TestMethod
 from alliance_meta.results._wald import WaldTest
-from alliance_meta.stats.inference import critical_value, two_sided_p_value
+from alliance_meta.stats.inference import critical_value
 
 __all__ = ["SUBGROUP_TAU2", "Subgroup", "SubgroupSettings", "SubgroupTau2", "Subgroups"]
 
@@ -221,7 +222,7 @@ class Subgroups:
             return self.regression.contrasts(self.settings.by, level, adjust=adjust)
         adjust = _checks.known_name("adjustment", adjust, ADJUSTMENTS)
         frame = _differences(self.members, _checks.level(level))
-        frame.insert(list(frame.columns).index("ci_low"), "p_adjusted", _margins._adjusted(frame["p_value"], adjust))
+        frame.insert(list(frame.columns).index("ci_low"), "p_adjusted", _margins.adjusted(frame["p_value"], adjust))
         return frame
 
     def to_apa(self, level: float = 0.95) -> str:
@@ -256,18 +257,6 @@ def _differences(members: Sequence[Subgroup], level: float) -> pd.DataFrame:
     pairs = list(combinations(members, 2))
     estimate = np.array([later.estimate - earlier.estimate for earlier, later in pairs])
     std_error = np.array([np.hypot(later.std_error, earlier.std_error) for earlier, later in pairs])
-    half = critical_value(level, inf) * std_error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / std_error
-    return pd.DataFrame(
-        {
-            "contrast": [f"{later.label} - {earlier.label}" for earlier, later in pairs],
-            "estimate": estimate,
-            "std_error": std_error,
-            "statistic": statistic,
-            "df": inf,
-            "p_value": two_sided_p_value(statistic, inf),
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-        }
-    )
+    frame = tidy(estimate, std_error, inf, level)
+    frame.insert(0, "contrast", [f"{later.label} - {earlier.label}" for earlier, later in pairs])
+    return frame
