@@ -130,6 +130,11 @@ def test_importing_the_library_does_not_import_matplotlib() -> None:
     python("import alliance_meta, sys; assert 'matplotlib' not in sys.modules")
 
 
+@pytest.mark.parametrize("module", ["formulaic", "statsmodels", "scipy.interpolate", "scipy.optimize", "scipy.stats"])
+def test_importing_the_library_leaves_what_few_sessions_need(module: str) -> None:
+    assert python(f"import alliance_meta, sys; print({module!r} in sys.modules)") == "False"
+
+
 def test_loading_pooling_and_printing_do_not_import_matplotlib() -> None:
     code = (
         "import sys, alliance_meta as am; "

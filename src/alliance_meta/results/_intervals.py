@@ -11,14 +11,13 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, progress_bar
-from alliance_meta.errors import InputError, UnknownNameError
+from alliance_meta.errors import InputError
 from alliance_meta.results._interval import Interval, Proportion
+from alliance_meta.results._tau2_interval import note_on, std_error_of_tau2, tau2_bounds
 from alliance_meta.results._vocabulary import MEAN_INTERVALS, PREDICTION_METHODS, PROPORTION_INTERVALS, TAU2_INTERVALS
 from alliance_meta.stats import heterogeneity, prediction, profile, resampling
-from alliance_meta.stats.generalised_q import generalised_q_interval
 from alliance_meta.stats.henmi_copas import henmi_copas
 from alliance_meta.stats.inference import critical_value
-from alliance_meta.stats.tau2 import tau2_std_error, tau2_wald_interval
 
 if TYPE_CHECKING:
     from alliance_meta.results._pooled import PooledEffect
@@ -158,74 +157,12 @@ def tau2_interval(fit: PooledEffect, level: float, method: str, how: Resampling)
     method = _checks.known_name("tau2 interval method", method, tuple(TAU2_INTERVALS))
     if fit.k == 1:
         return Interval(low=nan, high=nan, level=level, kind="tau2", note=_ONE)
-    low, high = _TAU2[method](fit, level, how)
-    note = ""
-    if isnan(low):
-        note = "an estimate of 0 has no logarithm"
-    elif high == 0.0:
-        note = "the effects differ less than sampling error alone would let them; both bounds are set to 0"
-    return Interval(low=low, high=high, level=level, kind="tau2", note=note)
-
-
-def _floats(bounds: tuple[np.ndarray, np.ndarray]) -> Bounds:
-    return float(bounds[0]), float(bounds[1])
-
-
-def _q_profile(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    return _floats(heterogeneity.q_profile_interval(fit.effects.effect, fit.effects.variance, level))
-
-
-def _biggerstaff_jackson(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    y, v = fit.effects.effect, fit.effects.variance
-    return _floats(generalised_q_interval(y, v, level, weights=1.0 / v))
-
-
-def _jackson(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    y, v = fit.effects.effect, fit.effects.variance
-    return _floats(generalised_q_interval(y, v, level, weights=1.0 / np.sqrt(v)))
-
-
-def _tau2_profile(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    method = fit.settings.tau2_method
-    if method not in ("REML", "ML"):
-        raise InputError(f"a profile likelihood interval of tau2 needs tau2_method='REML' or 'ML', not {method!r}")
-    y, v = fit.effects.effect, fit.effects.variance
-    return _floats(profile.tau2_profile_interval(y, v, level, restricted=method == "REML"))
-
-
-def _std_error(fit: PooledEffect) -> float:
-    """Large-sample standard error of tau2."""
-    settings = fit.settings
-    try:
-        found = tau2_std_error(settings.tau2_method, fit.tau2, fit.effects.variance, weights=settings.q_weights)
-    except UnknownNameError:
-        raise InputError(
-            f"tau2 by {settings.tau2_method} has no large-sample standard error; choose another method"
-        ) from None
-    return float(found)
-
-
-def _wald(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    return _floats(tau2_wald_interval(fit.tau2, _std_error(fit), level))
-
-
-def _wald_log(fit: PooledEffect, level: float, _how: Resampling) -> Bounds:
-    return _floats(tau2_wald_interval(fit.tau2, _std_error(fit), level, log=True))
-
-
-def _tau2_bootstrap(fit: PooledEffect, level: float, how: Resampling) -> Bounds:
-    return resampling.percentile_interval(_bootstrap(resampling.parametric_bootstrap, fit, how.checked()).tau2, level)
-
-
-_TAU2: dict[str, Callable[[PooledEffect, float, Resampling], Bounds]] = {
-    "q-profile": _q_profile,
-    "biggerstaff-jackson": _biggerstaff_jackson,
-    "jackson": _jackson,
-    "profile": _tau2_profile,
-    "wald": _wald,
-    "wald-log": _wald_log,
-    "bootstrap": _tau2_bootstrap,
-}
+    if method == "bootstrap":
+        draws = _bootstrap(resampling.parametric_bootstrap, fit, how.checked()).tau2
+        low, high = resampling.percentile_interval(draws, level)
+    else:
+        low, high = tau2_bounds(fit, level, method)
+    return Interval(low=low, high=high, level=level, kind="tau2", note=note_on(low, high, "the effects"))
 
 
 def inconsistency_interval(fit: PooledEffect, tau2: Interval, quantity: str) -> Interval:
@@ -244,7 +181,7 @@ def proportion_above(fit: PooledEffect, threshold: float, level: float, method: 
         raise InputError(f"threshold must be a value of {own.display_scale}, not {threshold!r}")
     if fit.k == 1:
         return Proportion(estimate=nan, low=nan, high=nan, threshold=threshold, level=level, note=_ONE)
-    std_error = nan if method == "bootstrap" else _std_error(fit)
+    std_error = nan if method == "bootstrap" else std_error_of_tau2(fit)
     found = prediction.proportion_above(fit.estimate, fit.std_error, fit.tau2, std_error, bound, level)
     low, high = float(found.low), float(found.high)
     if method == "bootstrap":

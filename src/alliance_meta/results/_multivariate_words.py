@@ -100,14 +100,14 @@ def _between(fit: Multivariate) -> list[str]:
     """Variances and correlations of true effects."""
     frame = fit.outcomes_frame()
     variances = ", ".join(
-        f"{name} {small(float(tau2))} ({studies} studies)"
+        f"{name} {small(float(tau2))} ({_studies(studies)})"
         for name, tau2, studies in zip(frame["outcome"], frame["tau2"], frame["studies"], strict=True)
     )
     if len(fit.outcomes) == 1 or fit.settings.structure == "DIAG":
         return [f"tau² of {variances}"]
     pairs = fit.correlations_frame()
     correlations = ", ".join(
-        f"{first} and {second} {number(float(rho), 2)} ({studies} studies)"
+        f"{first} and {second} {number(float(rho), 2)} ({_studies(studies)})"
         for first, second, rho, studies in zip(
             pairs["first"], pairs["second"], pairs["correlation"], pairs["studies"], strict=True
         )
@@ -176,3 +176,7 @@ def _sampling_covariance(fit: Multivariate) -> list[str]:
         within = np.where(study[:, None] == study, np.where(np.eye(fit.k, dtype=bool), 1.0, rho), 0.0)
         return [f"R <- matrix({r_vector(within.ravel().tolist())}, nrow = {fit.k})", _V]
     return [f"rho <- {r_vector(rho.tolist())}", "R <- rho * outer(study, study, '=='); diag(R) <- 1", _V]
+
+
+def _studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count} studies"

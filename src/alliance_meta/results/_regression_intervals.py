@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf, isnan
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,13 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, in_pieces
-from alliance_meta.errors import InputError, UnknownNameError
+from alliance_meta.errors import InputError
 from alliance_meta.results._interval import Interval
+from alliance_meta.results._tau2_interval import note_on, tau2_bounds
 from alliance_meta.results._vocabulary import TAU2_INTERVALS
 from alliance_meta.results._wald import WaldTest
-from alliance_meta.stats import heterogeneity, profile
 from alliance_meta.stats._arrays import FloatArray
-from alliance_meta.stats.generalised_q import generalised_q_interval
-from alliance_meta.stats.tau2 import ESTIMATORS, tau2_std_error, tau2_wald_interval
+from alliance_meta.stats.tau2 import ESTIMATORS
 
 if TYPE_CHECKING:
     from alliance_meta.results._regression import MetaRegression
@@ -30,7 +29,6 @@ __all__ = ["combinations", "explained", "inflation", "likelihood_ratio", "r2_int
 _DRAWS_AT_ONCE = 1_000
 _NESTED = 1e-8
 """A smaller model is nested if this share, at most, of each of its columns is outside the larger one's."""
-Bounds = tuple[FloatArray, FloatArray]
 
 
 def combinations(
@@ -115,57 +113,8 @@ def tau2_interval(fit: MetaRegression, level: float, method: str) -> Interval:
     if not fit.df > 0.0 or fit.k <= len(fit.names):
         note = "as many coefficients as effects leave nothing to estimate tau2 from"
         return Interval(low=np.nan, high=np.nan, level=level, kind="tau2", note=note)
-    low, high = (float(bound) for bound in _TAU2[method](fit, level))
-    note = ""
-    if isnan(low):
-        note = "an estimate of 0 has no logarithm"
-    elif high == 0.0:
-        note = "the residuals differ less than sampling error alone would let them; both bounds are set to 0"
-    return Interval(low=low, high=high, level=level, kind="tau2", note=note)
-
-
-def _q_profile(fit: MetaRegression, level: float) -> Bounds:
-    return heterogeneity.q_profile_interval(fit.effects.effect, fit.effects.variance, level, design=fit.design.matrix)
-
-
-def _generalised(power: float) -> Callable[[MetaRegression, float], Bounds]:
-    def interval(fit: MetaRegression, level: float) -> Bounds:
-        y, v = fit.effects.effect, fit.effects.variance
-        return generalised_q_interval(y, v, level, weights=v**-power, design=fit.design.matrix)
-
-    return interval
-
-
-def _profile(fit: MetaRegression, level: float) -> Bounds:
-    method = fit.settings.tau2_method
-    if method not in ("REML", "ML"):
-        raise InputError(f"a profile likelihood interval of tau2 needs tau2_method='REML' or 'ML', not {method!r}")
-    y, v, x = fit.effects.effect, fit.effects.variance, fit.design.matrix
-    return profile.tau2_profile_interval(y, v, level, design=x, restricted=method == "REML")
-
-
-def _wald(log: bool) -> Callable[[MetaRegression, float], Bounds]:
-    def interval(fit: MetaRegression, level: float) -> Bounds:
-        own, v = fit.settings, fit.effects.variance
-        try:
-            se = tau2_std_error(own.tau2_method, fit.tau2, v, design=fit.design.matrix, weights=own.q_weights)
-        except UnknownNameError:
-            raise InputError(
-                f"tau2 by {own.tau2_method} has no large-sample standard error; choose another method"
-            ) from None
-        return tau2_wald_interval(fit.tau2, se, level, log=log)
-
-    return interval
-
-
-_TAU2: dict[str, Callable[[MetaRegression, float], Bounds]] = {
-    "q-profile": _q_profile,
-    "biggerstaff-jackson": _generalised(1.0),
-    "jackson": _generalised(0.5),
-    "profile": _profile,
-    "wald": _wald(log=False),
-    "wald-log": _wald(log=True),
-}
+    low, high = tau2_bounds(fit, level, method, fit.design.matrix)
+    return Interval(low=low, high=high, level=level, kind="tau2", note=note_on(low, high, "the residuals"))
 
 
 def explained(without: npt.ArrayLike, with_moderators: npt.ArrayLike) -> FloatArray:

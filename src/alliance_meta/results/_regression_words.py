@@ -10,7 +10,7 @@ import numpy as np
 
 from alliance_meta._tables import SummaryTable, apa, number, p_value, small
 from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TEST_NAMES, TESTS
-from alliance_meta.results._words import ITERATIVE, METAFOR_TESTS, TWO_STEP, r_string, r_vector
+from alliance_meta.results._words import METAFOR_TESTS, r_control, r_estimator, r_string, r_vector
 
 if TYPE_CHECKING:
     from alliance_meta.results._regression import MetaRegression
@@ -84,30 +84,16 @@ def apa_sentence(fit: MetaRegression) -> str:
 def r_code(fit: MetaRegression) -> str:
     """The design goes in as numbers, so that nothing hangs on how R would code it."""
     settings, effects = fit.settings, fit.effects
-    fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
     names = ", ".join(r_string(name) for name in fit.names)
     shape = f"nrow = {fit.k}, dimnames = list(NULL, c({names}))"
     model = "mods = X, intercept = FALSE"
-    asked = [f'method = "{settings.tau2_method}"', f'test = "{METAFOR_TESTS[settings.test]}"']
-    before: list[str] = []
-    if settings.tau2_method == "GENQ":
-        weights = r_vector(settings.q_weights or ())
-        before.append(f'tau2 <- rma(yi, vi, {model}, method = "GENQ", weights = {weights})$tau2')
-    elif settings.tau2_method in TWO_STEP:
-        first = TWO_STEP[settings.tau2_method]
-        before += [
-            f'first <- rma(yi, vi, {model}, method = "{first}")$tau2  # {settings.tau2_method}: two steps',
-            f'tau2 <- rma(yi, vi, {model}, method = "GENQ", weights = 1 / (vi + first))$tau2',
-        ]
-    if before:
-        asked[0] = "tau2 = tau2"
-    elif not _holds_the_mean(fit):
+    before, estimator = r_estimator(settings, f"{model}, ")
+    if not before and not _holds_the_mean(fit):
         before.append(
             f"tau2 <- {fit.tau2!r}  # metafor's own takes the mean off effects, which these columns do not hold"
         )
-        asked[0] = "tau2 = tau2"
-    if settings.tau2_method in ITERATIVE:
-        asked.append(f"control = list({ITERATIVE[settings.tau2_method].format(fineness)})")
+        estimator = "tau2 = tau2"
+    asked = [estimator, f'test = "{METAFOR_TESTS[settings.test]}"', *r_control(fit)]
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),

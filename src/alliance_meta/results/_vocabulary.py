@@ -126,7 +126,7 @@ REGRESSION_PREDICTIONS: dict[RegressionPrediction, str] = {
 }
 LIKELIHOOD_METHODS: tuple[LikelihoodMethod, ...] = ("REML", "ML")
 MULTILEVEL_TESTS: dict[MultilevelTest, str] = {
-    "t": "the t distribution, with as many degrees of freedom as groups that tell a coefficient, less p",
+    "t": "the t distribution, degrees of freedom by the number of groups (containment)",
     "satterthwaite": "the t distribution with Satterthwaite's degrees of freedom",
     "z": "the normal distribution",
 }

@@ -12,9 +12,19 @@ from alliance_meta._tables import SummaryTable, apa, number, p_value, small
 from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TEST_NAMES, TESTS
 
 if TYPE_CHECKING:
-    from alliance_meta.results._pooled import PooledEffect
+    from alliance_meta.results._pooled import PooledEffect, PoolSettings
+    from alliance_meta.results._regression import MetaRegression, RegressionSettings
 
-__all__ = ["ITERATIVE", "METAFOR_TESTS", "TWO_STEP", "apa_sentence", "r_code", "r_string", "r_vector", "summary_table"]
+__all__ = [
+    "METAFOR_TESTS",
+    "apa_sentence",
+    "r_code",
+    "r_control",
+    "r_estimator",
+    "r_string",
+    "r_vector",
+    "summary_table",
+]
 
 TWO_STEP = {"DL2": "DL", "CA2": "HE"}
 METAFOR_TESTS = {"z": "z", "t": "t", "knapp-hartung": "knha", "knapp-hartung-adhoc": "adhoc"}
@@ -130,23 +140,11 @@ def r_code(fit: PooledEffect) -> str:
     """The data and the call; two-step estimators take two calls, since metafor has none of its own."""
     settings, effects = fit.settings, fit.effects
     labels = ", ".join(r_string(label) for label in effects.labels)
-    fineness = 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(effects.variance))  # metafor's are absolute
-    asked = [f'method = "{settings.tau2_method}"', f'test = "{METAFOR_TESTS[settings.test]}"', "slab = slab"]
-    before: list[str] = []
-    if settings.tau2_method == "GENQ":
-        before.append(f'tau2 <- rma(yi, vi, method = "GENQ", weights = {r_vector(settings.q_weights or ())})$tau2')
-    elif settings.tau2_method in TWO_STEP:
-        first = TWO_STEP[settings.tau2_method]
-        before += [
-            f'first <- rma(yi, vi, method = "{first}")$tau2  # {settings.tau2_method}: two steps',
-            'tau2 <- rma(yi, vi, method = "GENQ", weights = 1 / (vi + first))$tau2',
-        ]
-    if before:
-        asked[0] = "tau2 = tau2"
+    before, estimator = r_estimator(settings)
+    asked = [estimator, f'test = "{METAFOR_TESTS[settings.test]}"', "slab = slab"]
     if settings.given_weights is not None:
         asked.append(f"weights = {r_vector(settings.given_weights)}")
-    if settings.tau2_method in ITERATIVE:
-        asked.append(f"control = list({ITERATIVE[settings.tau2_method].format(fineness)})")
+    asked += r_control(fit)
     lines = [
         "library(metafor)",
         *(f"# {line}" for line in effects.caveat.splitlines()),
@@ -159,10 +157,38 @@ def r_code(fit: PooledEffect) -> str:
         "print(fit, digits = 6)",
     ]
     if fit.k > 1 and settings.tau2_method != "EE" and not before:  # metafor has none for a fixed tau2
-        lines.append(f"print(confint(fit, control = list(tol = {fineness:.1e}, maxiter = 10000)), digits = 6)")
+        lines.append(f"print(confint(fit, control = list(tol = {r_fineness(fit):.1e}, maxiter = 10000)), digits = 6)")
     if effects.measure.code == "ZCOR":
         lines.append("print(predict(fit, transf = transf.ztor), digits = 6)")
     return "\n".join(lines) + "\n"
+
+
+def r_estimator(settings: PoolSettings | RegressionSettings, model: str = "") -> tuple[list[str], str]:
+    """Lines that compute tau2 beforehand, where metafor has no such estimator, and what the call says of it.
+
+    `model` holds the moderators' arguments, each followed by a comma.
+    """
+    method, before = settings.tau2_method, list[str]()
+    if method == "GENQ":
+        weights = r_vector(settings.q_weights or ())
+        before.append(f'tau2 <- rma(yi, vi, {model}method = "GENQ", weights = {weights})$tau2')
+    elif method in TWO_STEP:
+        before += [
+            f'first <- rma(yi, vi, {model}method = "{TWO_STEP[method]}")$tau2  # {method}: two steps',
+            f'tau2 <- rma(yi, vi, {model}method = "GENQ", weights = 1 / (vi + first))$tau2',
+        ]
+    return before, "tau2 = tau2" if before else f'method = "{method}"'
+
+
+def r_fineness(fit: PooledEffect | MetaRegression) -> float:
+    """How closely metafor must iterate: its own thresholds are absolute."""
+    return 1e-12 * float(np.nan_to_num(fit.tau2) + np.median(fit.effects.variance))
+
+
+def r_control(fit: PooledEffect | MetaRegression) -> list[str]:
+    """The argument that makes metafor go on to the solution, for estimators that iterate."""
+    method = fit.settings.tau2_method
+    return [f"control = list({ITERATIVE[method].format(r_fineness(fit))})"] if method in ITERATIVE else []
 
 
 def r_vector(values: Iterable[float]) -> str:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import interpolate
 
 from alliance_meta.stats._arrays import FloatArray, IntArray, batch
 from alliance_meta.stats.quadratic_form import weighted_chi2_cdf, weighted_chi2_sf
@@ -278,5 +277,7 @@ def _from_table(form: _Form, probability: FloatArray) -> FloatArray:
     x = np.linspace(first, final, _POINTS if form.rank[0] < 50.0 else _POINTS_OF_MANY)
     odds = _log_odds(form, form.scale * np.expm1(x), np.zeros(x.size, dtype=np.intp))
     wanted = np.log(probability) - np.log1p(-probability)
-    inverse = interpolate.make_interp_spline(odds, x, k=_DEGREE)
+    from scipy.interpolate import make_interp_spline  # which half of all sessions never need, and start slower with
+
+    inverse = make_interp_spline(odds, x, k=_DEGREE)
     return form.scale * np.expm1(np.clip(inverse(np.clip(wanted, odds[0], odds[-1])), first, final))
