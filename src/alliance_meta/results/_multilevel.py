@@ -24,7 +24,7 @@ from alliance_meta.results._vocabulary import (
     MultilevelTest,
     RegressionPrediction,
 )
-from alliance_meta.results._wald import WaldTest, wald_test
+from alliance_meta.results._wald import WaldTest, of_moderators, of_term, wald_test
 from alliance_meta.stats import multilevel as kernel
 from alliance_meta.stats._arrays import BoolArray, FloatArray
 from alliance_meta.stats.inference import critical_value
@@ -205,15 +205,12 @@ class Multilevel:
 
     def omnibus(self) -> WaldTest:
         """Test all moderators at once: every coefficient but the intercept's."""
-        tested = [i for i, name in enumerate(self.names) if name != "intercept"] or [0]
-        what = "all moderators" if self.names[tested[0]] != "intercept" else "the intercept"
-        return self._test(what, np.eye(len(self.names))[tested])
+        what = "the intercept" if self.names == ("intercept",) else "all moderators"
+        return self._test(what, of_moderators(self.names))
 
     def test_term(self, term: str) -> WaldTest:
         """Test all coefficients of one term of the formula."""
-        terms = {found.label: found.columns for found in self.design.terms}
-        label = _checks.known_name("term", term, tuple(terms))
-        return self._test(label, np.eye(len(self.names))[terms[label]])
+        return self._test(*of_term(self.design, term))
 
     def _test(self, hypothesis: str, weights: FloatArray) -> WaldTest:
         used = (weights != 0.0).any(axis=0)

@@ -15,7 +15,7 @@ from alliance_meta.effects import EffectSizes
 from alliance_meta.results import _margins, _multivariate_words
 from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import Adjustment, GridWeights, LikelihoodMethod, MultilevelTest
-from alliance_meta.results._wald import WaldTest, wald_test
+from alliance_meta.results._wald import WaldTest, of_moderators, of_term, wald_test
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.multilevel import _multivariate as kernel
 from alliance_meta.stats.multilevel._structures import StructureName as Structure
@@ -141,15 +141,12 @@ class Multivariate:
 
     def omnibus(self) -> WaldTest:
         """Test that all coefficients but the intercept's are 0: without an intercept, that every outcome's mean is."""
-        tested = [i for i, name in enumerate(self.names) if name != "intercept"] or [0]
-        what = "all coefficients" if self.names[tested[0]] != "intercept" else "the intercept"
-        return self._test(what, np.eye(len(self.names))[tested])
+        what = "the intercept" if self.names == ("intercept",) else "all coefficients"
+        return self._test(what, of_moderators(self.names))
 
     def test_term(self, term: str) -> WaldTest:
         """Test all coefficients of one term of the formula."""
-        terms = {found.label: found.columns for found in self.design.terms}
-        label = _checks.known_name("term", term, tuple(terms))
-        return self._test(label, np.eye(len(self.names))[terms[label]])
+        return self._test(*of_term(self.design, term))
 
     def equal_means(self) -> WaldTest:
         """Test that all outcomes have the same mean, the other moderators held the same."""

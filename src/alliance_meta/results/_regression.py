@@ -25,7 +25,7 @@ from alliance_meta.results._vocabulary import (
     Tau2Method,
     TestMethod,
 )
-from alliance_meta.results._wald import WaldTest, wald_test
+from alliance_meta.results._wald import WaldTest, of_moderators, of_term, wald_test
 from alliance_meta.stats._arrays import FloatArray
 
 __all__ = ["MetaRegression", "RegressionSettings"]
@@ -109,15 +109,12 @@ class MetaRegression:
 
     def omnibus(self) -> WaldTest:
         """Test all moderators at once (QM or F): every coefficient but the intercept's."""
-        tested = [i for i, name in enumerate(self.names) if name != "intercept"] or [0]
-        what = "all moderators" if self.names[tested[0]] != "intercept" else "the intercept"
-        return self._test(what, np.eye(len(self.names))[tested])
+        what = "the intercept" if self.names == ("intercept",) else "all moderators"
+        return self._test(what, of_moderators(self.names))
 
     def test_term(self, term: str) -> WaldTest:
         """Test all coefficients of one term of the formula, such as the levels of a categorical moderator."""
-        terms = {found.label: found.columns for found in self.design.terms}
-        label = _checks.known_name("term", term, tuple(terms))
-        return self._test(label, np.eye(len(self.names))[terms[label]])
+        return self._test(*of_term(self.design, term))
 
     def test_hypothesis(
         self, hypothesis: Mapping[str, float] | Sequence[Mapping[str, float]] | npt.ArrayLike

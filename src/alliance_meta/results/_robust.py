@@ -19,6 +19,7 @@ from alliance_meta.errors import InputError
 from alliance_meta.results import _regression_intervals, _robust_words
 from alliance_meta.results._interval import Interval
 from alliance_meta.results._tidy import tidy
+from alliance_meta.results._wald import of_term
 from alliance_meta.stats import robust as kernel
 from alliance_meta.stats._arrays import FloatArray
 
@@ -215,9 +216,8 @@ class RobustFit:
         """Test all coefficients of one term of the formula, such as the levels of a categorical moderator."""
         if self.design is None:
             raise InputError("a pooled effect has no terms; omnibus() tests the mean")
-        terms = {found.label: found.columns for found in self.design.terms}
-        label = _checks.known_name("term", term, tuple(terms))
-        return self._test(np.eye(len(self.names))[terms[label]], label, test)
+        label, weights = of_term(self.design, term)
+        return self._test(weights, label, test)
 
     def test_hypothesis(self, hypothesis: Hypothesis, *, test: JointTestMethod | str = "HTZ") -> RobustTest:
         """Test any linear combinations of coefficients to be 0.

@@ -8,11 +8,13 @@ from math import inf, isinf
 import numpy as np
 from scipy import special
 
+from alliance_meta import _checks
 from alliance_meta._tables import number, p_value
+from alliance_meta.design import Design
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.regression import wald_statistic
 
-__all__ = ["WaldTest", "degrees", "wald_test"]
+__all__ = ["WaldTest", "degrees", "of_moderators", "of_term", "wald_test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +76,16 @@ def wald_test(
         )
     tail = float(special.fdtrc(m, df, statistic / m)) if df > 0.0 else np.nan
     return WaldTest(hypothesis=hypothesis, statistic=statistic / m, df1=m, df2=df, p_value=tail)
+
+
+def of_moderators(names: tuple[str, ...]) -> FloatArray:
+    """Weights (m, p) that pick every coefficient but the intercept's; the intercept where there is nothing else."""
+    tested = [i for i, name in enumerate(names) if name != "intercept"] or [0]
+    return np.eye(len(names))[tested]
+
+
+def of_term(design: Design, term: str) -> tuple[str, FloatArray]:
+    """A term of the formula by its label, and the weights (m, p) that pick its coefficients."""
+    terms = {found.label: found.columns for found in design.terms}
+    label = _checks.known_name("term", term, tuple(terms))
+    return label, np.eye(len(design.names))[terms[label]]
