@@ -92,55 +92,61 @@ def sums(data: Nested, components: FloatArray) -> Sums:
 
 def by_group(data: Nested, components: FloatArray) -> tuple[Jet, Jet]:
     """Sums of products of each outermost group, (pairs, groups), pairs as in an upper triangle; and log det V."""
-    count = data.levels
-    inner, log_det = _effects(data, float(components[0]), count)
-    m = data.p + 2
-    left, right, to_z = _pairs(m)
-    for number in range(1, count):
+    inner, log_det = _effects(data, float(components[0]))
+    for number in range(1, data.levels):
         if number > 1:
             inner = _summed(inner, data.starts[number - 1])
-        parameter = Jet.parameter(float(components[number]), number, count)
-        inner, own = _with_group_effect(inner, parameter, to_z, left, right)
-        log_det = log_det + own
+        inner, log_det = _with_group_effect(inner, log_det, float(components[number]), data.p + 2)
     return inner, log_det
 
 
-def _effects(data: Nested, own: float, count: int) -> tuple[Jet, Jet]:
-    """The lowest level, where V is diagonal, summed over its groups."""
+def _effects(data: Nested, own: float) -> tuple[Jet, Jet]:
+    """The lowest level, where V is diagonal, summed over its groups; with derivatives in its own component only."""
     a = 1.0 / (data.eigenvalues + own)
     starts = data.starts[0] if data.levels > 1 else np.zeros(1, dtype=np.intp)
-    powers = np.add.reduceat(data.products * np.stack([a, -(a**2), 2.0 * a**3])[:, None], starts, axis=-1)
-    first = np.zeros((count, *powers.shape[1:]))
-    second = np.zeros((count, count, *powers.shape[1:]))
-    first[0], second[0, 0] = powers[1], powers[2]
-    slope, curvature = np.zeros(count), np.zeros((count, count))
-    slope[0], curvature[0, 0] = a.sum(), -(a**2).sum()
-    return Jet(powers[0], first, second), Jet(np.asarray(-np.log(a).sum()), slope, curvature)
+    square = a * a
+    powers = np.add.reduceat(data.products * np.stack([a, -square, 2.0 * square * a])[:, None], starts, axis=-1)
+    log_det = Jet(np.asarray(-np.log(a).sum()), a.sum().reshape(1), -square.sum().reshape(1, 1))
+    return Jet(powers[0], powers[1][None], powers[2][None, None]), log_det
 
 
-def _with_group_effect(inner: Jet, own: Jet, to_z: IntArray, left: IntArray, right: IntArray) -> tuple[Jet, Jet]:
-    """Sums of products (pairs, groups) once every group has a random effect with variance `own`; and log det's part."""
-    own = _over_groups(own)
-    last = int(to_z[-1])
-    grown = own * Jet(inner.value[last], inner.first[:, last], inner.second[:, :, last])
-    share = own * grown.inverse_of_1_plus()
-    reduced = inner - _taken(share, _pick(inner, to_z[left]) * _pick(inner, to_z[right]))
-    return reduced, grown.log1p().total()
+def _with_group_effect(inner: Jet, log_det: Jet, own: float, m: int) -> tuple[Jet, Jet]:
+    """Sums of products (pairs, groups) and log det V once every group has a random effect with variance `own`.
+
+    With g = 1'V^-1 1 and b = V^-1 1 of a group, its products lose own / (1 + own g) bb', and log det V gains
+    log(1 + own g). What comes in has no derivatives with respect to `own`; what goes out has them last.
+    """
+    left, right, to_z = _pairs(m)
+    g = _pick(inner, to_z[-1])
+    b = _pick(inner, to_z[left]) * _pick(inner, to_z[right])
+    h = 1.0 / (1.0 + own * g.value)
+    hh = h * h
+    lost = _over_pairs(g.of(own * h, -(own**2) * hh, 2.0 * own**3 * hh * h)) * b
+    shrunk = hh * b.value
+    mixed = hh * b.first - (2.0 * own * h * g.first)[:, None] * shrunk
+    reduced = _with_derivatives(inner - lost, -shrunk, -mixed, 2.0 * g.value * h * shrunk)
+    gain, share = g.of(np.log1p(own * g.value), own * h, -(own**2) * hh).total(), g.value * h
+    whole = _with_derivatives(log_det + gain, share.sum(), (hh * g.first).sum(axis=-1), -(share**2).sum())
+    return reduced, whole
 
 
-def _over_groups(own: Jet) -> Jet:
-    return Jet(own.value[None], own.first[:, None], own.second[:, :, None])
+def _with_derivatives(found: Jet, slope: FloatArray, mixed: FloatArray, curvature: FloatArray) -> Jet:
+    """One parameter more, after the others."""
+    count = len(found.first)
+    first = np.empty((count + 1, *found.value.shape))
+    second = np.empty((count + 1, *first.shape))
+    first[:count], first[count] = found.first, slope
+    second[:count, :count], second[count, count] = found.second, curvature
+    second[:count, count] = second[count, :count] = mixed
+    return Jet(found.value, first, second)
+
+
+def _over_pairs(one: Jet) -> Jet:
+    return Jet(one.value[None], one.first[:, None], one.second[:, :, None])
 
 
 def _pick(z: Jet, which: IntArray) -> Jet:
     return Jet(z.value[which], z.first[:, which], z.second[:, :, which])
-
-
-def _taken(one: Jet, other: Jet) -> Jet:
-    """The product of numbers a group, or a pair and group, with numbers a pair and group."""
-    if one.value.ndim < other.value.ndim:
-        one = Jet(one.value[None], one.first[:, None], one.second[:, :, None])
-    return one * other
 
 
 def _summed(inner: Jet, starts: IntArray) -> Jet:
