@@ -12,11 +12,13 @@ import numpy as np
 from alliance_meta import _checks
 from alliance_meta._tables import apa
 from alliance_meta.datasets import Dataset
+from alliance_meta.dependence import multilevel
 from alliance_meta.effects import effect_sizes
 from alliance_meta.errors import SpecError
 from alliance_meta.pooling import pool
 from alliance_meta.reproductions._spec import Analysis, half_unit
 from alliance_meta.results import QUANTITIES, TEST_NAMES, PooledEffect
+from alliance_meta.robustness import robust
 from alliance_meta.stats import conversions
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.inference import critical_value
@@ -100,6 +102,38 @@ def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
             recomputed[name, own.display_scale] = _exactly(shown[name], label.format(own.display_scale))
     how = f"{own.label}, {fit.settings.tau2_method}, {TEST_NAMES[fit.settings.test]}"
     return Outcome(recomputed=recomputed, how=how, fit=fit)
+
+
+def _multilevel(analysis: Analysis, dataset: Dataset) -> Outcome:
+    """Effects in studies; `correlation` is that of the sampling errors, ``"none"`` or a number; `robust` likewise."""
+    effects = effect_sizes(dataset, measure=analysis.measure)
+    options = analysis.options
+    rho = _number_or_none(options["correlation"], "correlation")
+    fit = multilevel(effects, correlation=rho, tau2_method=options["tau2_method"])
+    wanted = options["robust"]
+    tested = fit if wanted == "none" else robust(fit, adjustment=wanted)
+    row = tested.to_frame().iloc[0]
+    own = effects.measure
+    recomputed = {
+        ("k", ""): _exactly(float(fit.k), QUANTITIES["k"]),
+        ("std_error", own.scale): _exactly(float(row["std_error"]), _EFFECT_LABELS["std_error"].format(own.scale)),
+        ("p_value", ""): _exactly(float(row["p_value"]), QUANTITIES["p_value"]),
+    }
+    for name in ("estimate", "ci_low", "ci_high"):
+        label = _EFFECT_LABELS[name]
+        value = float(row[name])
+        recomputed[name, own.scale] = _exactly(value, label.format(own.scale))
+        recomputed[name, own.display_scale] = _exactly(float(own.to_display(value)), label.format(own.display_scale))
+    errors = "independent sampling errors" if rho is None else f"sampling errors correlated {rho:g} within studies"
+    how = f"{own.label}, effects in studies, {errors}, {options['tau2_method']}"
+    return Outcome(recomputed=recomputed, how=how if wanted == "none" else f"{how}, {wanted} by study")
+
+
+def _number_or_none(text: str, option: str) -> float | None:
+    try:
+        return None if text == "none" else float(text)
+    except ValueError:
+        raise SpecError(f"{option} must be a number in quotes or \"none\", not {text!r}") from None
 
 
 _CONVERSIONS: dict[str, tuple[Callable[[float], FloatArray], str, str, str]] = {
@@ -198,11 +232,13 @@ def _symmetry(printed: list[str], level: float, axis: tuple[str, Scale, Scale], 
 
 KINDS: dict[str, tuple[str, ...]] = {
     "pool": ("tau2_method", "test"),
+    "multilevel": ("tau2_method", "correlation", "robust"),
     "convert": ("row", "conversion"),
     "interval": ("row",),
 }
 _RESOLVERS: dict[str, Callable[[Analysis, Dataset], Outcome]] = {
     "pool": _pool,
+    "multilevel": _multilevel,
     "convert": _convert,
     "interval": _interval,
 }
