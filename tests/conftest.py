@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 import pytest
 
 
@@ -11,3 +14,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite the files of tests/golden that differ from what is shown now, and fail the tests that had to",
     )
+
+
+def pytest_configure() -> None:
+    """An empty folder for installed tables, so that the tests neither see nor touch the user's own."""
+    os.environ["ALLIANCE_META_DATA"] = tempfile.mkdtemp(prefix="alliance-meta-tests-")

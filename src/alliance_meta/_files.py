@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from alliance_meta.errors import InputError, OutputError
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_cells", "read_table", "write_table"]
 
 _EXCEL = (".xlsx", ".xlsm")
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a CSV or Excel file as text, cell by cell, with the printed decimals where the file has them.
+
+    Rows that are empty throughout are left out; the others are named by their line.
+
+    Raises
+    ------
+    InputError
+        As `read_table`.
+    """
+    frame = _read(path, dtype=str, keep_default_na=False).map(str.strip)
+    return frame[(frame != "").any(axis=1)]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -21,11 +36,15 @@ def read_table(path: Path) -> pd.DataFrame:
     InputError
         If the file is missing, is of another kind, or cannot be read as a table.
     """
+    return _read(path)
+
+
+def _read(path: Path, **how: Any) -> pd.DataFrame:
     try:
         if path.suffix.lower() in _EXCEL:
-            frame = pd.read_excel(path)
+            frame = pd.read_excel(path, **how)
         elif path.suffix.lower() == ".csv":
-            frame = pd.read_csv(path, encoding="utf-8-sig")
+            frame = pd.read_csv(path, encoding="utf-8-sig", **how)
         else:
             raise InputError(f"{path} is neither .csv nor .xlsx; save the table as one of them")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

@@ -27,7 +27,7 @@ REPORT_FOLDER = Path("alliance-meta-report")
 _SURPRISE, _UNUSABLE = 1, 2
 _FOUND_ERRORS = 1
 _NARROWEST, _WIDEST = 80, 120
-_NUMBER_WIDTHS = (9, 10, 10, 9)
+_NUMBER_WIDTHS = (9, 10, 10, 12)
 
 app = typer.Typer(
     name="alliance-meta",
@@ -159,6 +159,35 @@ def audit(
         raise typer.Exit(_FOUND_ERRORS)
 
 
+@app.command()
+def template(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A data set of kind template; see `datasets`.")],
+    form: Annotated[Path, typer.Argument(metavar="FORM", help="Where the form goes: .xlsx or .csv.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write a form for a study table that cannot be shipped, with a guide to filling it in."""
+    written = datasets.template(name, form, replace=force)
+    typer.echo(f"Written to {written}. Fill it in, then: alliance-meta install {name} {written}")
+
+
+@app.command()
+def install(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A data set of kind template; see `datasets`.")],
+    form: Annotated[Path, typer.Argument(metavar="FORM", help="The filled form.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep it although checks fail; every view will say so.")
+    ] = False,
+) -> None:
+    """Check a filled form and keep it for `reproduce`.
+
+    Exit code 0: it is kept. 1: it is not, because of what is listed. 2: the file cannot be read.
+    """
+    found = datasets.install(name, form, force=force)
+    typer.echo(str(found))
+    if found.folder is None:
+        raise typer.Exit(_FOUND_ERRORS)
+
+
 def _as_json(results: Sequence[Reproduction]) -> str:
     """All comparisons as a JSON list; a number that could not be computed is null."""
     records = [
@@ -184,16 +213,18 @@ def _print_results(results: Sequence[Reproduction], page: Path) -> None:
         console.print(Padding(Text(source, style="dim"), (0, 0, 0, 2)))
         _print_comparisons(console, result)
     rows = [row for result in results for row in result.comparisons]
-    matches = sum(row.verdict == "match" for row in rows)
     surprises = sum(row.surprise for row in rows)
+    matches = sum(row.agrees and not row.surprise for row in rows)
+    waiting = sum(row.tier == "needs data" for row in rows)
     console.print()
     console.print(
         Text.assemble(
             (f"{len(rows)} published numbers: ", "bold"),
             (f"{matches} match", "green"),
             ", ",
-            (f"{len(rows) - matches - surprises} differ as explained", "yellow"),
+            (f"{len(rows) - matches - surprises - waiting} differ as explained", "yellow"),
             ", ",
+            *(((f"{waiting} need a table that cannot be shipped", "dim"), ", ") if waiting else ()),
             (f"{surprises} surprise{'' if surprises == 1 else 's'}", "bold red" if surprises else "green"),
             ".",
         )
@@ -232,4 +263,8 @@ def _table(width: int, *, heading: bool) -> Table:
 def _verdict(row: Comparison) -> Text:
     if row.surprise:
         return Text("SURPRISE", style="bold red")
-    return Text("✓ match", style="green") if row.verdict == "match" else Text("≠ differs", style="yellow")
+    if row.tier == "needs data":
+        return Text("… needs data", style="dim")
+    if row.agrees:
+        return Text(f"✓ {row.verdict}", style="green")
+    return Text("≠ differs", style="yellow")

@@ -11,6 +11,7 @@ __all__ = [
     "DependenceWarning",
     "FormulaError",
     "InputError",
+    "NeedsDataError",
     "OutputError",
     "SpecError",
     "UnknownNameError",
@@ -62,6 +63,10 @@ class ConvergenceError(AllianceMetaError, ArithmeticError):
 
 class DataFileError(AllianceMetaError):
     """A data set on disk is damaged, incomplete or contradicts its own description."""
+
+
+class NeedsDataError(AllianceMetaError):
+    """A table of studies that cannot be shipped was asked for, and is not installed."""
 
 
 class SpecError(AllianceMetaError):

@@ -35,6 +35,7 @@ def text_of(name: str, file: str) -> str:
 
 def test_these_data_sets_are_shipped() -> None:
     assert NAMES == [
+        "alliance_abstracts",
         "benish2011",
         "farber_doolin2011",
         "farber_doolin2011_effects",
@@ -42,7 +43,7 @@ def test_these_data_sets_are_shipped() -> None:
         "munder2012",
         "relationship_meta_analyses",
     ]
-    assert am.datasets.catalog().index.tolist() == NAMES
+    assert am.datasets.catalog().index.tolist() == sorted(NAMES + am.datasets.templates())
 
 
 def test_a_checkout_has_no_second_copy_of_its_data() -> None:
@@ -243,7 +244,7 @@ def test_estimates_are_possible_in_their_metric() -> None:
 )
 def test_an_unknown_data_set_gets_the_nearest_one(asked: str, hint: str) -> None:
     with pytest.raises(
-        UnknownNameError, match=rf"^unknown data set '{asked}'\. Did you mean '{hint}'\? Known: 'benish2011'"
+        UnknownNameError, match=rf"^unknown data set '{asked}'\. Did you mean '{hint}'\? Known: 'alliance_abstracts', 'benish2011'"
     ):
         am.datasets.load(asked)
 

@@ -77,6 +77,7 @@ def test_each_study_level_finding_has_its_section(page: str, results: list[Repro
     fitted = [result for result in results if result.fits]
     assert len(fitted) == 5
     for result in fitted:
+        assert result.dataset is not None
         about = result.dataset.provenance
         assert result.id in ids
         assert sum(result.title + ":" in alt for alt in alts) == 2
@@ -127,6 +128,7 @@ def test_nasty_labels_are_escaped() -> None:
         published="0.2",
         recomputed=0.2,
         difference=0.0,
+        tier="recomputed",
         verdict="match",
         why="",
         how="",
@@ -143,6 +145,7 @@ def test_nasty_labels_are_escaped() -> None:
 
 def test_simulated_data_say_so(results: list[Reproduction]) -> None:
     shipped = next(result for result in results if result.id == "kolden2011-congruence")
+    assert shipped.dataset is not None
     caveat = "Simulated data: made by a program, not from real studies."
     simulated = Dataset(
         provenance=shipped.dataset.provenance,

@@ -78,7 +78,7 @@ def test_several_effects_from_one_study(analysis: str, recomputed: float, verdic
 )
 def test_identities(name: str, published: str, recomputed: float) -> None:
     row = _row(name, "estimate", "identity")
-    assert (row.published, row.verdict) == (published, "match")
+    assert (row.published, row.verdict) == (published, "consistent")
     assert row.recomputed == pytest.approx(recomputed, rel=1e-14)
 
 
@@ -115,7 +115,7 @@ def test_interval_reports_scales_and_standard_error() -> None:
 def test_a_match_counts_the_rounding_of_its_inputs() -> None:
     row = _row("relationship-r-as-d", "estimate", "kolden2018-overall-d")
     # r = .23 may be .225: d = .4618, which prints as .46, though d(.23) = .4727 does not.
-    assert (row.published, row.verdict) == ("0.46", "match")
+    assert (row.published, row.verdict) == ("0.46", "consistent")
     assert abs(row.difference) > 0.005
 
 

@@ -1,10 +1,10 @@
-"""Loading the shipped data sets."""
+"""Loading the data sets."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
+from alliance_meta.datasets._installed import installation_of, is_installed
 from alliance_meta.datasets._locate import data_folder
 from alliance_meta.datasets._provenance import (
     CAVEATS,
@@ -26,7 +27,7 @@ from alliance_meta.datasets._provenance import (
 from alliance_meta.errors import DataFileError
 from alliance_meta.studies import StudyTable
 
-__all__ = ["Dataset", "catalog", "load", "names", "references"]
+__all__ = ["Dataset", "catalog", "described", "load", "names", "references", "templates", "values_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,14 +80,50 @@ class Dataset(StudyTable):
 
 
 def names() -> list[str]:
-    """The ids of the shipped data sets.
+    """The ids of the data sets that can be loaded: those shipped, and templates whose table is installed.
 
     Examples
     --------
     >>> "kolden2011" in names()
     True
     """
-    return sorted(path.parent.name for path in (data_folder() / "datasets").glob("*/dataset.toml"))
+    return [name for name, about in _described().items() if about.kind != "template" or is_installed(name)]
+
+
+def templates() -> list[str]:
+    """The ids of the data sets whose tables cannot be shipped, installed or not.
+
+    Examples
+    --------
+    >>> templates()
+    ['fluckiger2018', 'horvath2011', 'horvath_symonds1991', 'martin2000']
+    """
+    return [name for name, about in _described().items() if about.kind == "template"]
+
+
+def described(id: str) -> Provenance:  # noqa: A002  the plan's name for it
+    """What is known about a data set, without loading it.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest known id.
+
+    Examples
+    --------
+    >>> [(item.quantity, item.value) for item in described("martin2000").aggregates][0]
+    ('k_studies', '79')
+    """
+    known = _checks.known_name("data set", id, _ids())
+    return read_provenance(data_folder() / "datasets" / known / "dataset.toml", references())
+
+
+def _ids() -> tuple[str, ...]:
+    return tuple(sorted(path.parent.name for path in (data_folder() / "datasets").glob("*/dataset.toml")))
+
+
+def _described() -> dict[str, Provenance]:
+    return {name: described(name) for name in _ids()}
 
 
 def references() -> dict[str, Reference]:
@@ -109,23 +146,21 @@ def references() -> dict[str, Reference]:
 
 
 def catalog() -> pd.DataFrame:
-    """The shipped data sets: id, title, kind, rows, publication, licence.
+    """The data sets: id, title, kind, rows, publication, licence. A template has no rows until it is installed.
 
     Examples
     --------
     >>> catalog().loc["kolden2011", "rows"].item()
     16
     """
-    rows = []
-    for name in names():
-        dataset = load(name)
-        about = dataset.provenance
+    rows, loadable = [], names()
+    for name, about in _described().items():
         rows.append(
             {
                 "id": about.id,
                 "title": about.title,
                 "kind": about.kind,
-                "rows": len(dataset.index),
+                "rows": len(load(name).index) if name in loadable else 0,
                 "publication": about.source.short if about.source else "each row names its own",
                 "licence": about.licence,
             }
@@ -139,7 +174,7 @@ def load(id: str, *, as_printed: bool = False) -> Dataset:  # noqa: A002  the pl
     Parameters
     ----------
     id : str
-        One of `names()`.
+        One of `names()`, or of `templates()` once its table is installed.
     as_printed : bool
         Undo the deviations: give each such cell as the source prints it.
 
@@ -151,6 +186,8 @@ def load(id: str, *, as_printed: bool = False) -> Dataset:  # noqa: A002  the pl
     ------
     UnknownNameError
         With the nearest known id.
+    NeedsDataError
+        For a template whose table is not installed; it says how to install it.
     DataFileError
         If the file's hash is wrong, or a cell breaks the data set's description.
 
@@ -162,9 +199,12 @@ def load(id: str, *, as_printed: bool = False) -> Dataset:  # noqa: A002  the pl
     >>> print(used.cell("litter2004", "n"), printed.cell("litter2004", "n"))
     48 8
     """
-    known = _checks.known_name("data set", id, names())
-    folder = data_folder() / "datasets" / known
-    provenance = read_provenance(folder / "dataset.toml", references())
+    provenance = described(id)
+    folder, doubt = data_folder() / "datasets" / provenance.id, ""
+    if provenance.kind == "template":
+        record = installation_of(provenance)
+        folder, doubt = record.folder, record.doubt
+        provenance = replace(provenance, sha256=record.sha256, installed=record.origin)
     cells = _read_cells(folder / "effects.csv", provenance)
     _check_deviations(cells, provenance, folder)
     if as_printed:
@@ -174,7 +214,7 @@ def load(id: str, *, as_printed: bool = False) -> Dataset:  # noqa: A002  the pl
     return Dataset(
         provenance=provenance,
         roles=MappingProxyType({column.role: column.name for column in provenance.columns if column.role}),
-        caveat=CAVEATS.get(provenance.kind, ""),
+        caveat=CAVEATS.get(provenance.kind, doubt),
         _frame=frame,
         _cells=cells,
     )
@@ -223,21 +263,24 @@ def _check_deviations(cells: pd.DataFrame, provenance: Provenance, folder: Path)
 
 def _typed(cells: pd.DataFrame, column: Column, folder: Path) -> pd.Series[Any]:
     """A column in its type, or one error with every cell that breaks its description."""
-    text = cells[column.name]
-    empty = text == ""
-    bad = empty & column.required
-    if column.type == "text":
-        values: pd.Series[Any] = text
-        if column.choices:
-            bad = bad | ~(text.isin(column.choices) | empty)
-    else:
-        values = pd.to_numeric(text.where(~empty), errors="coerce")
-        bad = bad | ((values.isna() | np.isinf(values)) & ~empty)
-        bad = bad | (values < column.minimum) | (values > column.maximum)
-        if column.type == "integer":
-            bad = bad | ((values % 1 != 0) & values.notna())
-            values = values.where(~bad).astype("Int64") if values.isna().any() else values.astype("int64")
+    values, bad = values_of(cells[column.name], column)
     if bad.any():
+        text = cells[column.name]
         offenders = ", ".join(f"{row} ({cell!r})" for row, cell in zip(cells["effect_id"][bad], text[bad], strict=True))
         raise DataFileError(f"{folder}: column {column.name!r} breaks its description in rows {offenders}")
     return values
+
+
+def values_of(text: pd.Series[Any], column: Column) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    """A column's cells in their type, and which of them break its description."""
+    empty = text == ""
+    bad = empty & column.required
+    if column.type == "text":
+        return text, bad | ~(text.isin(column.choices) | empty) if column.choices else bad
+    values: pd.Series[Any] = pd.to_numeric(text.where(~empty), errors="coerce")
+    bad = bad | ((values.isna() | np.isinf(values)) & ~empty)
+    bad = bad | (values < column.minimum) | (values > column.maximum)
+    if column.type == "integer":
+        bad = bad | ((values % 1 != 0) & values.notna())
+        values = values.where(~bad).astype("Int64") if values.isna().any() else values.where(~bad, 0).astype("int64")
+    return values, bad

@@ -1,13 +1,18 @@
-"""Where the shipped data are: inside an installed wheel, or in the checkout's ``data/``."""
+"""Where the data are: the shipped ones in a wheel or the checkout's ``data/``, the user's own in their folder."""
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from alliance_meta.errors import DataFileError
 
-__all__ = ["data_folder"]
+__all__ = ["data_folder", "user_folder"]
+
+_VARIABLE = "ALLIANCE_META_DATA"
 
 
 def data_folder() -> Path:
@@ -17,3 +22,9 @@ def data_folder() -> Path:
         if (folder / "datasets").is_dir():
             return folder
     raise DataFileError(f"the library's data are missing: neither {package / '_data'} nor a checkout's data/ exists")
+
+
+def user_folder() -> Path:
+    """The folder of the tables that the user installed; the variable ``ALLIANCE_META_DATA`` overrides it."""
+    own = os.environ.get(_VARIABLE)
+    return Path(own).expanduser() if own else user_data_path("alliance_meta", appauthor=False)

@@ -14,8 +14,10 @@ from alliance_meta.errors import DataFileError
 from alliance_meta.studies import ROLES
 
 __all__ = [
+    "AGGREGATES",
     "CAVEATS",
     "KINDS",
+    "Aggregate",
     "Column",
     "Deviation",
     "Provenance",
@@ -24,7 +26,7 @@ __all__ = [
     "read_toml",
 ]
 
-Kind = Literal["transcribed", "second-hand", "published-aggregates", "simulated"]
+Kind = Literal["transcribed", "second-hand", "published-aggregates", "simulated", "template"]
 ColumnType = Literal["text", "integer", "number"]
 
 KINDS: dict[Kind, str] = {
@@ -32,8 +34,18 @@ KINDS: dict[Kind, str] = {
     "second-hand": "copied from a source that copied the publication",
     "published-aggregates": "pooled results as their publications print them",
     "simulated": "made by a program; no real studies",
+    "template": "a form: the table cannot be shipped, and whoever holds the publication installs it",
 }
 CAVEATS: dict[Kind, str] = {"simulated": "Simulated data: made by a program, not from real studies."}
+AGGREGATES: dict[str, str] = {
+    "k_studies": "studies",
+    "k_effects": "effects",
+    "k_published": "published studies",
+    "k_unpublished": "unpublished studies",
+    "n_more_than": "patients, more than",
+    "estimate": "overall r",
+}
+"""Published numbers that an installed table is checked against."""
 _TYPES: tuple[ColumnType, ...] = ("text", "integer", "number")
 
 
@@ -49,7 +61,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a data set: its type, role, whether cells may be empty, range and meaning."""
+    """A column of a data set: its type, role, whether cells may be empty, range and meaning; for a form, an example."""
 
     name: str
     type: ColumnType
@@ -59,6 +71,7 @@ class Column:
     maximum: float
     choices: tuple[str, ...]
     description: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +86,26 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """A number that the publication of a template prints: one of `AGGREGATES`, as printed, of the rows `where` picks.
+
+    `where` is a column and its value, or None for all rows.
+    """
+
+    quantity: str
+    value: str
+    locator: str
+    where: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where a data set comes from and what was done to it.
 
     Attributes
     ----------
     id, version, title, kind, licence, sha256, description : str or int
-        `kind` is one of `KINDS`; `sha256` is that of ``effects.csv``.
+        `kind` is one of `KINDS`; `sha256` is that of ``effects.csv``, empty for a template that is not installed.
     source : Reference or None
         The publication the numbers describe; None where each row names its own.
     via : Reference or None
@@ -90,6 +116,10 @@ class Provenance:
     deviations : tuple of Deviation
     revisions : tuple of str
         One line a version, newest last.
+    aggregates : tuple of Aggregate
+        What is published about the table of a template.
+    installed : str
+        By whom and when the table of a template was installed; else empty.
     """
 
     id: str
@@ -105,6 +135,8 @@ class Provenance:
     columns: tuple[Column, ...]
     deviations: tuple[Deviation, ...]
     revisions: tuple[str, ...]
+    aggregates: tuple[Aggregate, ...] = ()
+    installed: str = ""
 
     def __str__(self) -> str:
         return self._summary().to_text()
@@ -119,7 +151,8 @@ class Provenance:
             *([("copied from", _with_doi(self.via))] if self.via else []),
             ("where", self.locator),
             ("licence", self.licence),
-            ("version", f"{self.version}, sha256 {self.sha256[:12]}…"),
+            *([("installed", self.installed)] if self.installed else []),
+            ("version", f"{self.version}{f', sha256 {self.sha256[:12]}…' if self.sha256 else ''}"),
             *(
                 (
                     "deviation",
@@ -166,13 +199,12 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
             "title": str,
             "kind": str,
             "licence": str,
-            "sha256": str,
             "description": str,
             "source": dict,
             "columns": dict,
             "revision": list,
         },
-        optional={"deviation": list},
+        optional={"sha256": str, "deviation": list, "aggregate": list},
         error=DataFileError,
     )
     source = _checks.closed_table(
@@ -196,13 +228,18 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
         raise DataFileError(f"{path}: id {table['id']!r} must be the name of its folder")
     if table["kind"] not in KINDS:
         raise DataFileError(f"{path}: kind {table['kind']!r} is not one of {_checks.listed(KINDS)}")
+    for key, form in (("sha256", False), ("aggregate", True)):
+        if (key in table) != ((table["kind"] == "template") == form):
+            raise DataFileError(
+                f"{path}: {key!r} is for {'a template' if form else 'a set with rows'}, and needed there"
+            )
     return Provenance(
         id=table["id"],
         version=table["version"],
         title=table["title"],
         kind=table["kind"],
         licence=table["licence"],
-        sha256=table["sha256"],
+        sha256=table.get("sha256", ""),
         description=" ".join(table["description"].split()),
         source=_cited(source["citation"], references, path) if "citation" in source else None,
         via=_cited(source["via"], references, path) if "via" in source else None,
@@ -210,6 +247,7 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
         columns=columns,
         deviations=tuple(_deviation(body, path) for body in table.get("deviation", [])),
         revisions=tuple(revisions),
+        aggregates=tuple(_aggregate(body, path) for body in table.get("aggregate", [])),
     )
 
 
@@ -231,6 +269,7 @@ def _column(name: str, body: object, path: Path) -> Column:
             "minimum": (int, float),
             "maximum": (int, float),
             "choices": list,
+            "example": str,
         },
         error=DataFileError,
     )
@@ -247,7 +286,18 @@ def _column(name: str, body: object, path: Path) -> Column:
         maximum=float(table.get("maximum", "inf")),
         choices=tuple(table.get("choices", ())),
         description=table["description"],
+        example=table.get("example", ""),
     )
+
+
+def _aggregate(body: object, path: Path) -> Aggregate:
+    where = f"[[aggregate]] of {path}"
+    keys = {"quantity": str, "value": str, "locator": str}
+    table = _checks.closed_table(body, where, required=keys, optional={"where": dict}, error=DataFileError)
+    if table["quantity"] not in AGGREGATES:
+        raise DataFileError(f"{where}: quantity {table['quantity']!r} is not one of {_checks.listed(AGGREGATES)}")
+    picked = next(iter(table["where"].items())) if "where" in table else None
+    return Aggregate(quantity=table["quantity"], value=table["value"], locator=table["locator"], where=picked)
 
 
 def _deviation(body: object, path: Path) -> Deviation:

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alliance_meta import plots
+from alliance_meta.datasets import Dataset
 from alliance_meta.errors import OutputError
 from alliance_meta.reproductions import Comparison, Reproduction
 from alliance_meta.results import PooledEffect
@@ -118,17 +119,20 @@ def render_report(reproductions: Sequence[Reproduction]) -> str:
         tables=[item for item in reproductions if not item.source],
         reasons={item.id: _reasons(item.comparisons) for item in reproductions},
         counts=_counts(comparisons),
-        sections=[_section(item, fit) for item in reproductions for _, fit in item.fits],
+        sections=[_section(item, item.dataset, fit) for item in reproductions if item.dataset for _, fit in item.fits],
     )
 
 
 def _counts(comparisons: Sequence[Comparison]) -> dict[str, int]:
-    verdicts = [comparison.verdict for comparison in comparisons]
+    surprises = sum(row.surprise for row in comparisons)
+    matches = sum(row.agrees and not row.surprise for row in comparisons)
+    waiting = sum(row.tier == "needs data" for row in comparisons)
     return {
-        "all": len(verdicts),
-        "match": verdicts.count("match"),
-        "explained": verdicts.count("differs as explained"),
-        "surprises": sum(comparison.surprise for comparison in comparisons),
+        "all": len(comparisons),
+        "match": matches,
+        "explained": len(comparisons) - matches - surprises - waiting,
+        "surprises": surprises,
+        "waiting": waiting,
     }
 
 
@@ -144,12 +148,12 @@ def _reasons(comparisons: Sequence[Comparison]) -> list[tuple[Comparison, int]]:
     return [(row, rows.get(i, 0)) for i, row in enumerate(comparisons)]
 
 
-def _section(item: Reproduction, fit: PooledEffect) -> _Section:
+def _section(item: Reproduction, dataset: Dataset, fit: PooledEffect) -> _Section:
     shown = fit.on_display_scale()
     about = f"{item.title}: {fit.k} effects, pooled {shown.scale} = {shown.estimate:.2f}"
     interval = f"95% interval {shown.ci_low:.2f} to {shown.ci_high:.2f}"
     height = 0.27 * (fit.k + 3.6) + 1.0
-    table = item.dataset.table
+    table = dataset.table
     columns = [name for name in _STUDY_COLUMNS if name in table.columns]
     return _Section(
         reproduction=item,

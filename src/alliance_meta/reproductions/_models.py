@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import NamedTuple
 
 import numpy as np
 
-from alliance_meta import _checks
+from alliance_meta import _checks, datasets
 from alliance_meta._tables import apa
 from alliance_meta.datasets import Dataset
 from alliance_meta.dependence import multilevel
-from alliance_meta.effects import effect_sizes
+from alliance_meta.effects import EffectSizes, effect_sizes
 from alliance_meta.errors import SpecError
 from alliance_meta.pooling import pool
 from alliance_meta.reproductions._spec import Analysis, half_unit
@@ -22,8 +22,9 @@ from alliance_meta.robustness import robust
 from alliance_meta.stats import conversions
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.inference import critical_value
+from alliance_meta.vote_counting import vote_count
 
-__all__ = ["KINDS", "Outcome", "Recomputed", "resolve"]
+__all__ = ["KINDS", "Outcome", "Recomputed", "needs_rows", "resolve"]
 
 Scale = Callable[[float], float]
 
@@ -66,8 +67,25 @@ def resolve(analysis: Analysis, dataset: Dataset) -> Outcome:
     return _RESOLVERS[analysis.kind](analysis, dataset)
 
 
+def needs_rows(kind: str) -> bool:
+    """Whether a kind of analysis starts from studies, and not from other printed numbers."""
+    return kind not in ("convert", "interval")
+
+
 def _exactly(value: float, label: str) -> Recomputed:
     return Recomputed(value, value, value, label)
+
+
+def _effects(analysis: Analysis, dataset: Dataset) -> EffectSizes:
+    """The effects of the rows that the analysis is about."""
+    if analysis.where is not None:
+        column, value = analysis.where
+        frame = dataset.table
+        picked = frame[_checks.known_name(f"column of {dataset.provenance.id}", column, tuple(map(str, frame)))] == value
+        if not picked.any():
+            raise SpecError(f"no row of {dataset.provenance.id} has {column} = {value!r}")
+        dataset = replace(dataset, _frame=frame[picked])
+    return effect_sizes(dataset, measure=analysis.measure)
 
 
 _EFFECT_LABELS = {
@@ -85,7 +103,7 @@ _SHOWN = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
 def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
-    effects = effect_sizes(dataset, measure=analysis.measure)
+    effects = _effects(analysis, dataset)
     options = analysis.options
     # Published analyses are repeated as they were done, also where effects share a study.
     fit = pool(effects, tau2_method=options["tau2_method"], test=options["test"], dependent="allow")
@@ -106,7 +124,7 @@ def _pool(analysis: Analysis, dataset: Dataset) -> Outcome:
 
 def _multilevel(analysis: Analysis, dataset: Dataset) -> Outcome:
     """Effects in studies; `correlation` is that of the sampling errors, ``"none"`` or a number; `robust` likewise."""
-    effects = effect_sizes(dataset, measure=analysis.measure)
+    effects = _effects(analysis, dataset)
     options = analysis.options
     rho = _number_or_none(options["correlation"], "correlation")
     fit = multilevel(effects, correlation=rho, tau2_method=options["tau2_method"])
@@ -133,7 +151,7 @@ def _number_or_none(text: str, option: str) -> float | None:
     try:
         return None if text == "none" else float(text)
     except ValueError:
-        raise SpecError(f"{option} must be a number in quotes or \"none\", not {text!r}") from None
+        raise SpecError(f'{option} must be a number in quotes or "none", not {text!r}') from None
 
 
 _CONVERSIONS: dict[str, tuple[Callable[[float], FloatArray], str, str, str]] = {
@@ -230,15 +248,51 @@ def _symmetry(printed: list[str], level: float, axis: tuple[str, Scale, Scale], 
     return _Symmetry(scale, Recomputed(middle, lowest, highest, label), std_error, distance)
 
 
+_ELSEWHERE = "relationship_meta_analyses"
+"""The data set whose row a vote count is held against: a meta-analysis of other studies."""
+
+
+def _vote_count(analysis: Analysis, dataset: Dataset) -> Outcome:
+    options = analysis.options
+    column, _, kept = options["where"].partition("=")
+    table = dataset.table
+    if column not in table or not (table[column].astype(str) == kept).any():
+        raise SpecError(f"where = {options['where']!r} keeps no row of {dataset.provenance.id}")
+    fit = vote_count(
+        table[table[column].astype(str) == kept],
+        outcome=options["outcome"],
+        r=options["r"] or None,
+        cluster=options["cluster"],
+        tau2_method=options["tau2_method"],  # type: ignore[arg-type]  # checked there
+    )
+    robust = fit.confidence_interval(method="robust")
+    low, high = (apa(float(np.tanh(end)), 2, bounded=True) for end in robust)
+    counts = fit.counts
+    what = f"{fit.k - counts['value']} verdicts" + (f" and {counts['value']} numbers" if counts["value"] else "")
+    return Outcome(
+        recomputed={
+            ("estimate", "z"): _exactly(fit.estimate, f"mean z of {what}"),
+            ("estimate", "r"): _exactly(float(np.tanh(fit.estimate)), f"mean r of {what}"),
+            ("tau2", "z"): _exactly(fit.tau2, f"tau² of z of {what}"),
+            ("k", ""): _exactly(float(fit.k), QUANTITIES["k"]),
+        },
+        how=f"vote count of {options['where']}: {what}, {fit.settings.tau2_method}",
+        detail=f"cluster-robust 95% CI [{low}, {high}], tau = {apa(fit.tau2**0.5, 2, bounded=True)} on z",
+        source=datasets.load(_ELSEWHERE).cell(options["compared_with"], "label"),
+    )
+
+
 KINDS: dict[str, tuple[str, ...]] = {
     "pool": ("tau2_method", "test"),
     "multilevel": ("tau2_method", "correlation", "robust"),
     "convert": ("row", "conversion"),
     "interval": ("row",),
+    "vote_count": ("where", "outcome", "r", "cluster", "tau2_method", "compared_with"),
 }
 _RESOLVERS: dict[str, Callable[[Analysis, Dataset], Outcome]] = {
     "pool": _pool,
     "multilevel": _multilevel,
     "convert": _convert,
     "interval": _interval,
+    "vote_count": _vote_count,
 }

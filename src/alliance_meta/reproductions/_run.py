@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any, Literal
 
 import pandas as pd
@@ -11,14 +12,37 @@ from alliance_meta import _checks, datasets
 from alliance_meta._tables import SummaryTable, number
 from alliance_meta.datasets import Dataset
 from alliance_meta.datasets._locate import data_folder
-from alliance_meta.errors import SpecError
-from alliance_meta.reproductions._models import KINDS, Outcome, resolve
+from alliance_meta.errors import NeedsDataError, SpecError
+from alliance_meta.reproductions._models import KINDS, Outcome, needs_rows, resolve
 from alliance_meta.reproductions._spec import Analysis, Published, Spec, read_spec
-from alliance_meta.results import PooledEffect
+from alliance_meta.results import QUANTITIES, PooledEffect
 
 __all__ = ["Comparison", "Reproduction", "names", "reproduce"]
 
-Verdict = Literal["match", "differs as explained", "SURPRISE: differs", "SURPRISE: matches"]
+Tier = Literal["recomputed", "consistency", "needs data"]
+Verdict = Literal[
+    "match",
+    "differs as explained",
+    "SURPRISE: differs",
+    "SURPRISE: matches",
+    "consistent",
+    "inconsistent as explained",
+    "SURPRISE: inconsistent",
+    "SURPRISE: consistent",
+    "needs data",
+]
+
+_VERDICTS: dict[tuple[Tier, bool, str], Verdict] = {
+    ("recomputed", True, "match"): "match",
+    ("recomputed", True, "differs"): "SURPRISE: matches",
+    ("recomputed", False, "match"): "SURPRISE: differs",
+    ("recomputed", False, "differs"): "differs as explained",
+    ("consistency", True, "match"): "consistent",
+    ("consistency", True, "differs"): "SURPRISE: consistent",
+    ("consistency", False, "match"): "SURPRISE: inconsistent",
+    ("consistency", False, "differs"): "inconsistent as explained",
+}
+"""By the tier, whether the numbers agree, and what was expected."""
 
 _ROUNDING = 1e-9  # keeps a number that stands exactly on a rounding boundary from being called different
 
@@ -43,8 +67,12 @@ class Comparison:
     recomputed : float
     difference : float
         Recomputed minus published.
-    verdict : {"match", "differs as explained", "SURPRISE: differs", "SURPRISE: matches"}
-        A match agrees to half a unit in the last printed place.
+    tier : {"recomputed", "consistency", "needs data"}
+        Whether the number was recomputed from the studies, held against other numbers printed with it, or waits for a
+        table that cannot be shipped.
+    verdict : {"match", "differs as explained", "consistent", "inconsistent as explained", "needs data"}
+        A match agrees to half a unit in the last printed place. One that is not the expected one begins with
+        ``"SURPRISE: "``.
     why : str
         Why a difference was expected, and what comes closest.
     how : str
@@ -64,6 +92,7 @@ class Comparison:
     published: str
     recomputed: float
     difference: float
+    tier: Tier
     verdict: Verdict
     why: str
     how: str
@@ -73,6 +102,11 @@ class Comparison:
     def surprise(self) -> bool:
         """Whether the verdict is not the expected one."""
         return self.verdict.startswith("SURPRISE")
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the numbers agree to rounding, expected or not."""
+        return self.verdict in ("match", "SURPRISE: matches", "consistent", "SURPRISE: consistent")
 
     @property
     def published_text(self) -> str:
@@ -107,7 +141,8 @@ class Reproduction:
     comparisons : tuple of Comparison
     fits : tuple of (str, PooledEffect)
         The fits from study-level data, with the ids of their analyses.
-    dataset : Dataset
+    dataset : Dataset or None
+        None where its table is not installed.
     as_printed : bool
         Whether the data set's deviations were undone.
     """
@@ -117,7 +152,7 @@ class Reproduction:
     source: str
     comparisons: tuple[Comparison, ...]
     fits: tuple[tuple[str, PooledEffect], ...]
-    dataset: Dataset
+    dataset: Dataset | None
     as_printed: bool
 
     @property
@@ -159,7 +194,7 @@ class Reproduction:
         kept = len(header) if any(row.detail for row in self.comparisons) else len(header) - 1
         methods = dict.fromkeys(f"Method: {row.how}" for row in self.comparisons)
         reasons = dict.fromkeys(f"Why: {row.why}" for row in self.comparisons if row.why)
-        caveat = (self.dataset.caveat,) if self.dataset.caveat else ()
+        caveat = (self.dataset.caveat,) if self.dataset is not None and self.dataset.caveat else ()
         return SummaryTable(
             title=f"{self.title}{f': {self.comparisons[0].source}' if self.source else ''}",
             header=header[:kept],
@@ -209,7 +244,11 @@ def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
     known = _checks.known_name("reproduction", id, names())
     path = data_folder() / "reproductions" / f"{known}.toml"
     spec = read_spec(path, KINDS)
-    dataset = _dataset_of(spec, path.name)
+    _check_dataset(spec, path.name)
+    try:
+        dataset = datasets.load(spec.dataset, as_printed=spec.as_printed)
+    except NeedsDataError as error:
+        dataset, missing = None, str(error)
     references = datasets.references()
     if spec.citation and spec.citation not in references:
         raise SpecError(f"{path.name} cites {spec.citation!r}, which is not in references.toml")
@@ -217,6 +256,9 @@ def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
     comparisons: list[Comparison] = []
     fits = []
     for analysis in spec.analyses:
+        if dataset is None:
+            comparisons += [_waiting(spec, analysis, published, short, missing) for published in analysis.published]
+            continue
         outcome = resolve(analysis, dataset)
         if outcome.fit is not None:
             fits.append((analysis.id, outcome.fit))
@@ -232,14 +274,35 @@ def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
     )
 
 
-def _dataset_of(spec: Spec, where: str) -> Dataset:
-    if spec.dataset not in datasets.names():
-        raise SpecError(f"{where}: unknown data set {spec.dataset!r}; known: {_checks.listed(datasets.names())}")
-    dataset = datasets.load(spec.dataset, as_printed=spec.as_printed)
-    shipped = dataset.provenance.version
+def _check_dataset(spec: Spec, where: str) -> None:
+    known = sorted({*datasets.names(), *datasets.templates()})
+    if spec.dataset not in known:
+        raise SpecError(f"{where}: unknown data set {spec.dataset!r}; known: {_checks.listed(known)}")
+    shipped = datasets.described(spec.dataset).version
     if spec.dataset_version != shipped:
         raise SpecError(f"{where} was written for version {spec.dataset_version} of {spec.dataset}, not {shipped}")
-    return dataset
+
+
+def _waiting(spec: Spec, analysis: Analysis, published: Published, short: str, missing: str) -> Comparison:
+    """A number whose studies are not at hand."""
+    return Comparison(
+        finding=spec.id,
+        title=spec.title,
+        source=short,
+        locator=published.locator,
+        analysis=analysis.id,
+        quantity=published.quantity,
+        scale=published.scale,
+        label=f"{QUANTITIES.get(published.quantity, published.quantity)} {published.scale}".strip(),
+        published=published.value,
+        recomputed=nan,
+        difference=nan,
+        tier="needs data",
+        verdict="needs data",
+        why=missing,
+        how="",
+        detail="",
+    )
 
 
 def _compare(spec: Spec, analysis: Analysis, outcome: Outcome, published: Published, short: str) -> Comparison:
@@ -253,6 +316,7 @@ def _compare(spec: Spec, analysis: Analysis, outcome: Outcome, published: Publis
     found = outcome.recomputed[key]
     reach = published.tolerance * (1.0 + _ROUNDING)
     matches = found.low - reach <= published.number <= found.high + reach
+    tier: Tier = "recomputed" if needs_rows(analysis.kind) else "consistency"
     return Comparison(
         finding=spec.id,
         title=spec.title,
@@ -265,14 +329,9 @@ def _compare(spec: Spec, analysis: Analysis, outcome: Outcome, published: Publis
         published=published.value,
         recomputed=found.value,
         difference=found.value - published.number,
-        verdict=_verdict(matches, published),
+        tier=tier,
+        verdict=_VERDICTS[tier, matches, published.expect],
         why=published.reason,
         how=outcome.how,
         detail=outcome.detail,
     )
-
-
-def _verdict(matches: bool, published: Published) -> Verdict:
-    if matches:
-        return "match" if published.expect == "match" else "SURPRISE: matches"
-    return "differs as explained" if published.expect == "differs" else "SURPRISE: differs"

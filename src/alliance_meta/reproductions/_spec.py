@@ -56,10 +56,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What is computed: the effect sizes, the model (its `kind` and that kind's options), and what was printed."""
+    """What is computed: the effect sizes, the model (its `kind` and that kind's options), and what was printed.
+
+    `where` is a column and the value that a row must have to take part; None for all rows.
+    """
 
     id: str
     measure: str
+    where: tuple[str, str] | None
     kind: str
     options: dict[str, str]
     published: tuple[Published, ...]
@@ -167,14 +171,22 @@ def _analysis(body: object, kinds: dict[str, tuple[str, ...]], where: str) -> An
         error=SpecError,
     )
     effect_size = _checks.closed_table(
-        table.get("effect_size", {"measure": ""}), f"effect_size of {where}", required={"measure": str}, error=SpecError
+        table.get("effect_size", {"measure": ""}),
+        f"effect_size of {where}",
+        required={"measure": str},
+        optional={"where": dict},
+        error=SpecError,
     )
+    picked = [*effect_size.get("where", {}).items()]
+    if len(picked) > 1 or not all(isinstance(value, str) for _, value in picked):
+        raise SpecError(f"effect_size of {where}: where takes one column and one value, a text")
     published = tuple(
         _published(item, f"[[analysis.published]] {i} of {where}") for i, item in enumerate(table["published"], 1)
     )
     return Analysis(
         id=table["id"],
         measure=effect_size["measure"],
+        where=picked[0] if picked else None,
         kind=options.pop("kind"),
         options=options,
         published=published,
