@@ -76,15 +76,23 @@ def _exactly(value: float, label: str) -> Recomputed:
     return Recomputed(value, value, value, label)
 
 
+def _picked(analysis: Analysis, dataset: Dataset) -> Dataset:
+    """The data set with the rows that the analysis is about."""
+    if analysis.where is None:
+        return dataset
+    column, value = analysis.where
+    frame = dataset.table
+    picked = (
+        frame[_checks.known_name(f"column of {dataset.provenance.id}", column, [str(name) for name in frame])] == value
+    )
+    if not picked.any():
+        raise SpecError(f"no row of {dataset.provenance.id} has {column} = {value!r}")
+    return replace(dataset, _frame=frame[picked])
+
+
 def _effects(analysis: Analysis, dataset: Dataset) -> EffectSizes:
     """The effects of the rows that the analysis is about."""
-    if analysis.where is not None:
-        column, value = analysis.where
-        frame = dataset.table
-        picked = frame[_checks.known_name(f"column of {dataset.provenance.id}", column, tuple(map(str, frame)))] == value
-        if not picked.any():
-            raise SpecError(f"no row of {dataset.provenance.id} has {column} = {value!r}")
-        dataset = replace(dataset, _frame=frame[picked])
+    dataset = _picked(analysis, dataset)
     return effect_sizes(dataset, measure=analysis.measure)
 
 
@@ -254,12 +262,8 @@ _ELSEWHERE = "relationship_meta_analyses"
 
 def _vote_count(analysis: Analysis, dataset: Dataset) -> Outcome:
     options = analysis.options
-    column, _, kept = options["where"].partition("=")
-    table = dataset.table
-    if column not in table or not (table[column].astype(str) == kept).any():
-        raise SpecError(f"where = {options['where']!r} keeps no row of {dataset.provenance.id}")
     fit = vote_count(
-        table[table[column].astype(str) == kept],
+        _picked(analysis, dataset),
         outcome=options["outcome"],
         r=options["r"] or None,
         cluster=options["cluster"],
@@ -268,6 +272,7 @@ def _vote_count(analysis: Analysis, dataset: Dataset) -> Outcome:
     robust = fit.confidence_interval(method="robust")
     low, high = (apa(float(np.tanh(end)), 2, bounded=True) for end in robust)
     counts = fit.counts
+    about = f" of rows with {analysis.where[0]} = {analysis.where[1]}" if analysis.where else ""
     what = f"{fit.k - counts['value']} verdicts" + (f" and {counts['value']} numbers" if counts["value"] else "")
     return Outcome(
         recomputed={
@@ -276,7 +281,7 @@ def _vote_count(analysis: Analysis, dataset: Dataset) -> Outcome:
             ("tau2", "z"): _exactly(fit.tau2, f"tau² of z of {what}"),
             ("k", ""): _exactly(float(fit.k), QUANTITIES["k"]),
         },
-        how=f"vote count of {options['where']}: {what}, {fit.settings.tau2_method}",
+        how=f"vote count{about}, {fit.settings.tau2_method}: {what}",
         detail=f"cluster-robust 95% CI [{low}, {high}], tau = {apa(fit.tau2**0.5, 2, bounded=True)} on z",
         source=datasets.load(_ELSEWHERE).cell(options["compared_with"], "label"),
     )
@@ -287,7 +292,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "multilevel": ("tau2_method", "correlation", "robust"),
     "convert": ("row", "conversion"),
     "interval": ("row",),
-    "vote_count": ("where", "outcome", "r", "cluster", "tau2_method", "compared_with"),
+    "vote_count": ("outcome", "r", "cluster", "tau2_method", "compared_with"),
 }
 _RESOLVERS: dict[str, Callable[[Analysis, Dataset], Outcome]] = {
     "pool": _pool,
