@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alliance_meta import conversions, datasets, errors, reproductions, simulate
+from alliance_meta import conversions, datasets, errors, reproductions, simulate, snapshot
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.dependence import multilevel
 from alliance_meta.dependence_reports import dependence_report
@@ -43,9 +43,11 @@ from alliance_meta.results import (
     RobustFit,
     StudyDiagnostics,
     Subgroups,
+    VoteCount,
 )
 from alliance_meta.robustness import robust
 from alliance_meta.study_diagnostics import diagnose
+from alliance_meta.vote_counting import vote_count
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -73,6 +75,7 @@ __all__ = [
     "RobustFit",
     "StudyDiagnostics",
     "Subgroups",
+    "VoteCount",
     "aggregate",
     "audit",
     "compare",
@@ -99,8 +102,10 @@ __all__ = [
     "reproductions",
     "robust",
     "simulate",
+    "snapshot",
     "studies_needed",
     "subgroups",
+    "vote_count",
 ]
 
 _DRAWING = ("plots", "reports")

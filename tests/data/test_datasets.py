@@ -243,8 +243,9 @@ def test_estimates_are_possible_in_their_metric() -> None:
     ("asked", "hint"), [("kolden", "kolden2011"), ("Kolden2011", "kolden2011"), ("farber2011", "farber_doolin2011")]
 )
 def test_an_unknown_data_set_gets_the_nearest_one(asked: str, hint: str) -> None:
+    first = "'alliance_abstracts', 'benish2011'"
     with pytest.raises(
-        UnknownNameError, match=rf"^unknown data set '{asked}'\. Did you mean '{hint}'\? Known: 'alliance_abstracts', 'benish2011'"
+        UnknownNameError, match=rf"^unknown data set '{asked}'\. Did you mean '{hint}'\? Known: {first}"
     ):
         am.datasets.load(asked)
 

@@ -39,6 +39,7 @@ NAMES = {
         "RobustFit",
         "StudyDiagnostics",
         "Subgroups",
+        "VoteCount",
         "aggregate",
         "audit",
         "compare",
@@ -65,8 +66,10 @@ NAMES = {
         "reproductions",
         "robust",
         "simulate",
+        "snapshot",
         "studies_needed",
         "subgroups",
+        "vote_count",
     ],
     "alliance_meta.datasets": [
         "Aggregate",

@@ -8,6 +8,7 @@ from alliance_meta.plots._moderator_layout import bubble_lines, bubble_points, c
 from alliance_meta.plots._moderators import coefficients, means
 from alliance_meta.plots._nested_layout import nested_places, nested_rows, profile_points
 from alliance_meta.plots._profile import profile
+from alliance_meta.plots._vote_count import vote_bins, vote_count, vote_curve
 
 __all__ = [
     "bubble",
@@ -25,4 +26,7 @@ __all__ = [
     "nested_rows",
     "profile",
     "profile_points",
+    "vote_bins",
+    "vote_count",
+    "vote_curve",
 ]

@@ -39,6 +39,7 @@ from alliance_meta.results._vocabulary import (
     Tau2Method,
     TestMethod,
 )
+from alliance_meta.results._vote_count import VoteCount
 from alliance_meta.results._wald import WaldTest, wald_test
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "Subgroups",
     "Tau2Method",
     "TestMethod",
+    "VoteCount",
     "WaldTest",
     "explained",
     "wald_test",
