@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alliance_meta import conversions, datasets, errors, reproductions, simulate, snapshot
+from alliance_meta import consistency, conversions, datasets, errors, reproductions, simulate, snapshot
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.dependence import multilevel
 from alliance_meta.dependence_reports import dependence_report
@@ -79,6 +79,7 @@ __all__ = [
     "aggregate",
     "audit",
     "compare",
+    "consistency",
     "conversions",
     "correct_attenuation",
     "datasets",

@@ -43,6 +43,7 @@ NAMES = {
         "aggregate",
         "audit",
         "compare",
+        "consistency",
         "conversions",
         "correct_attenuation",
         "datasets",
