@@ -12,7 +12,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alliance_meta import consistency, conversions, datasets, errors, reproductions, simulate, snapshot
+from alliance_meta import (
+    bias,
+    consistency,
+    conversions,
+    datasets,
+    errors,
+    reproductions,
+    sensitivity,
+    simulate,
+    snapshot,
+)
 from alliance_meta.auditing import Audit, audit
 from alliance_meta.dependence import multilevel
 from alliance_meta.dependence_reports import dependence_report
@@ -78,6 +88,7 @@ __all__ = [
     "VoteCount",
     "aggregate",
     "audit",
+    "bias",
     "compare",
     "consistency",
     "conversions",
@@ -102,6 +113,7 @@ __all__ = [
     "reports",
     "reproductions",
     "robust",
+    "sensitivity",
     "simulate",
     "snapshot",
     "studies_needed",

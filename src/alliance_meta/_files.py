@@ -42,7 +42,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def _read(path: Path, **how: Any) -> pd.DataFrame:
     try:
         if path.suffix.lower() in _EXCEL:
-            frame = pd.read_excel(path, **how)
+            frame: pd.DataFrame = pd.read_excel(path, **how)
         elif path.suffix.lower() == ".csv":
             frame = pd.read_csv(path, encoding="utf-8-sig", **how)
         else:

@@ -12,7 +12,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.design import Design, design
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
     LIKELIHOOD_METHODS,
@@ -94,11 +94,7 @@ def multilevel(
     >>> print(f"z = {fit.estimate:.3f} from {fit.groups[0]} effects in {fit.groups[1]} studies")
     z = 0.244 from 102 effects in 15 studies
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"multilevel() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "multilevel(effect_sizes(frame, measure=...))"
-        )
+    given_effects(effects, "multilevel")
     method = _checks.known_name("tau2_method", tau2_method, tuple(LIKELIHOOD_METHODS))
     asked = _checks.known_name("test", test, tuple(MULTILEVEL_TESTS))
     table, columns = effects.table, (study, *levels)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta.dependence import multilevel
-from alliance_meta.effects import EffectSizes, aggregate
+from alliance_meta.effects import EffectSizes, aggregate, given_effects
 from alliance_meta.errors import InputError
 from alliance_meta.pooling import pool
 from alliance_meta.results import DependenceReport, Multilevel, PooledEffect
@@ -66,8 +66,7 @@ def dependence_report(
     >>> print(am.dependence_report(effects, [0.2, 0.8]).sentence)
     All 11 analyses give an interval above 0; r from 0.17 to 0.27.
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(f"dependence_report() takes the result of effect_sizes(), not {type(effects).__name__}")
+    given_effects(effects, "dependence_report")
     level = _checks.level(level)
     wrong = [rho for rho in correlations if not 0.0 <= rho < 1.0]
     if wrong or not len(correlations):

@@ -12,7 +12,7 @@ import pandas as pd
 from alliance_meta import _checks
 from alliance_meta.design import CategoricalVariable, design
 from alliance_meta.design._pieces import Level
-from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
+from alliance_meta.effects import Dependent, EffectSizes, given_effects, note_shared_studies, subset
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.moderators import meta_regression
 from alliance_meta.pooling import pool
@@ -28,7 +28,6 @@ from alliance_meta.results import (
 )
 from alliance_meta.results._subgroups import SUBGROUP_TAU2, Subgroup, Subgroups, SubgroupSettings, SubgroupTau2
 from alliance_meta.stats import heterogeneity, inference
-from alliance_meta.stats._arrays import FloatArray
 
 __all__ = ["subgroups"]
 
@@ -99,11 +98,7 @@ def subgroups(
     >>> found.between.text
     'F(2, 99) = 0.48, p = .622'
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"subgroups() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "subgroups(effect_sizes(frame, measure=...), by)"
-        )
+    given_effects(effects, "subgroups")
     table = effects.table
     settings = SubgroupSettings(
         by=_checks.known_name("column of groups", by, [name for name in table.columns if isinstance(name, str)]),
@@ -114,7 +109,7 @@ def subgroups(
         test=_checks.known_name("test", test, tuple(TESTS)),
     )
     names = _names(table, by)
-    parts = [_part(effects, (table[by] == name).to_numpy(dtype=bool)) for name in names]
+    parts = [subset(effects, (table[by] == name).to_numpy(dtype=bool)) for name in names]
     note_shared_studies(effects, "subgroups()", dependent)
     overall = pool(effects, tau2_method=settings.tau2_method, test=settings.test, dependent="allow")
     made = _separate if settings.tau2 == "separate" else _pooled
@@ -145,32 +140,6 @@ def _names(table: pd.DataFrame, by: str) -> tuple[Level, ...]:
     (variable,) = design(_formula(by), table[[by]]).variables
     assert isinstance(variable, CategoricalVariable)  # noqa: S101 - C() makes one
     return variable.levels
-
-
-def _part(effects: EffectSizes, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> EffectSizes:
-    """Some of the effects."""
-    effect, variance = effects.effect[rows], effects.variance[rows]
-    for array in (effect, variance):
-        array.setflags(write=False)
-    sizes = _sizes(effects)
-    return replace(
-        effects,
-        effect=effect,
-        variance=variance,
-        n=nan if sizes is None else float(sizes[rows].sum()),
-        _frame=effects.table[rows],
-    )
-
-
-def _sizes(effects: EffectSizes) -> FloatArray | None:
-    """The rows' sample sizes, if the columns that usually hold them add up to the total."""
-    table = effects.table
-    for columns in (["n"], ["n1", "n2"]):
-        if set(columns) <= set(table.columns):
-            sizes = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float).sum(axis=1)
-            if sizes.sum() == effects.n:
-                return np.asarray(sizes)
-    return None
 
 
 def _separate(

@@ -6,7 +6,7 @@ import numpy as np
 
 from alliance_meta import _checks
 from alliance_meta.design import Design, design
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import TESTS, Tau2Method, TestMethod
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
@@ -75,11 +75,7 @@ def location_scale(
     >>> print(fit.scale_test().text)
     χ²(1) = 8.73, p = .003
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"location_scale() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "location_scale(effect_sizes(frame, measure=...), formula, scale)"
-        )
+    given_effects(effects, "location_scale")
     settings = LocationScaleSettings(
         formula=formula,
         scale=scale,

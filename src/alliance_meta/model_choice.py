@@ -12,7 +12,7 @@ from alliance_meta import _checks
 from alliance_meta.design import Design, design
 from alliance_meta.design._formula import parse
 from alliance_meta.design._pieces import Piece
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import TAU2_METHODS, TESTS, MetaRegression, Tau2Method, TestMethod
 from alliance_meta.results._model_choice import CRITERIA, Criterion, ModelComparison, MultiModel, MultiModelSettings
@@ -172,8 +172,7 @@ def multimodel(
     researcher_allegiance        0.65       2
                      year        0.26       2
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(f"multimodel() takes the result of effect_sizes(), not {type(effects).__name__}")
+    given_effects(effects, "multimodel")
     method = _checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS))
     if method not in _LIKELIHOODS:
         raise InputError(f"multimodel() needs tau2_method='ML' (or 'EE'), not {method!r}: {_why_not([method])}")

@@ -11,7 +11,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.design import Design, design
-from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
+from alliance_meta.effects import Dependent, EffectSizes, given_effects, note_shared_studies
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
     TAU2_METHODS,
@@ -86,11 +86,7 @@ def meta_regression(
     >>> print(f"{fit.coefficient('researcher_allegiance'):.3f} a point of allegiance, {fit.omnibus().text}")
     0.094 a point of allegiance, F(1, 27) = 3.22, p = .084
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"meta_regression() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "meta_regression(effect_sizes(frame, measure=...), formula)"
-        )
+    given_effects(effects, "meta_regression")
     method = _checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS))
     if (method == "GENQ") != (q_weights is not None):
         raise InputError("tau2_method='GENQ' needs q_weights, and no other method takes them")

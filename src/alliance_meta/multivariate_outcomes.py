@@ -12,7 +12,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.design import CategoricalVariable, Design, design
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.effects._within_study import Groups, given_correlation, groups_of
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import LIKELIHOOD_METHODS, MULTILEVEL_TESTS, LikelihoodMethod, MultilevelTest
@@ -96,11 +96,7 @@ def multivariate(
     0     client      0.31
     1  therapist      0.22
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"multivariate() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "multivariate(effect_sizes(frame, measure=...))"
-        )
+    given_effects(effects, "multivariate")
     asked = _checks.known_name("structure", structure, tuple(STRUCTURES))
     method = _checks.known_name("tau2_method", tau2_method, tuple(LIKELIHOOD_METHODS))
     tested = _checks.known_name("test", test, tuple(MULTILEVEL_TESTS))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, in_pieces
-from alliance_meta.effects import Dependent, EffectSizes, note_shared_studies
+from alliance_meta.effects import Dependent, EffectSizes, given_effects, note_shared_studies
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.results import (
     TAU2_METHODS,
@@ -88,11 +88,7 @@ def pool(
     >>> fit
     <PooledEffect: r = 0.250, 95% CI [0.111, 0.379], k = 16 (REML, knapp-hartung)>
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"pool() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "pool(effect_sizes(frame, measure=...))"
-        )
+    given_effects(effects, "pool")
     method = _checks.known_name("tau2_method", tau2_method, tuple(TAU2_METHODS))
     if (method == "GENQ") != (q_weights is not None):
         raise InputError("tau2_method='GENQ' needs q_weights, and no other method takes them")

@@ -6,10 +6,9 @@ from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, clusters_of
 from alliance_meta.errors import InputError
 from alliance_meta.results import MetaRegression, Multilevel, PooledEffect
 from alliance_meta.results._diagnostics import StudyDiagnostics, effects_behind
@@ -74,7 +73,7 @@ def diagnose(
         raise InputError(
             f"diagnose() takes the result of multilevel(), pool() or meta_regression(), not {type(fit).__name__}"
         )
-    clusters, labels = _clusters(fit.effects, by)
+    clusters, labels = clusters_of(fit.effects, by)
     model = _model(fit, clusters)
     without = _without(fit, model, clusters) if refit and not model.fixed.all() else None
     return _result(fit.effects, model, by, clusters, labels, without, refit)
@@ -106,23 +105,6 @@ def _model(fit: Multilevel | PooledEffect | MetaRegression, clusters: IntArray) 
     components = np.array([np.nan_to_num(fit.tau2), 0.0])  # the groups have no variance of their own
     fixed = np.array([fit.settings.tau2_method == "EE", True])
     return _Model(effects, components, fixed, names, coefficients, ("effect",))
-
-
-def _clusters(effects: EffectSizes, by: str) -> tuple[IntArray, tuple[str, ...]]:
-    """The number of each effect's study, and the studies' labels in the order of their first effects."""
-    table = effects.table
-    if by == "effect":
-        found, known = np.arange(effects.k), list(effects.labels)
-    else:
-        column = _checks.known_name("by", by, ("effect", *(name for name in table if isinstance(name, str))))
-        cells = table[column]
-        remedy = "Fill them in: an effect of no known study may be given a label of its own."
-        _checks.refuse_rows(column, "has empty cells", remedy, cells.isna().to_numpy(), cells.tolist(), table.index)
-        found, named = pd.factorize(cells)
-        known = [str(each) for each in named]
-    if len(known) < 2:
-        raise InputError(f"by={by!r} has one group only, {known[0]!r}: nothing is left without it", column=by)
-    return np.asarray(found, dtype=np.intp), tuple(known)
 
 
 def _without(fit: Multilevel | PooledEffect | MetaRegression, model: _Model, clusters: IntArray) -> FloatArray:

@@ -9,7 +9,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.bias._conditions import dependent, few_studies, heterogeneous, similar_precision, variance_tied
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.pooling import pool
 from alliance_meta.results import TAU2_METHODS, Tau2Method
@@ -19,7 +19,7 @@ from alliance_meta.stats import inference
 from alliance_meta.stats import limit_meta as limit_kernel
 from alliance_meta.stats import waap as waap_kernel
 
-__all__ = ["ESTIMATED", "henmi_copas", "limit_meta", "refuse", "waap"]
+__all__ = ["ESTIMATED", "henmi_copas", "limit_meta", "waap"]
 
 ESTIMATED: tuple[Tau2Method, ...] = tuple(name for name in TAU2_METHODS if name != "GENQ")
 """The estimators of tau2 that need no weights of their own."""
@@ -73,7 +73,7 @@ def limit_meta(effects: EffectSizes, *, tau2_method: Tau2Method | str = "REML") 
     >>> limit_meta(am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR"))
     <LimitMeta: r = 0.260, 95% CI [0.006, 0.483]; unadjusted 0.250, 95% CI [0.118, 0.373]>
     """
-    refuse(effects, "limit_meta()", _LINE)
+    given_effects(effects, "limit_meta", _LINE)
     method = _checks.known_name("tau2_method", tau2_method, ESTIMATED)
     fit = limit_kernel.limit_meta(effects.effect, effects.variance, tau2_method=method)
     if not fit.converged:
@@ -123,7 +123,7 @@ def waap(effects: EffectSizes, *, power: float = 0.8) -> AdequatelyPowered:
     >>> waap(am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR")).headline
     '1 of 16 adequately powered, so all are averaged: r = 0.249, 95% CI [0.114, 0.376]'
     """
-    refuse(effects, "waap()", _PAIR)
+    given_effects(effects, "waap", _PAIR)
     if isinstance(power, bool) or not isinstance(power, Real) or not 0.05 < power < 1.0:
         raise InputError(f"power must lie between .05 and 1, such as 0.8; got {power!r}")
     null = effects.measure.null
@@ -185,7 +185,7 @@ def henmi_copas(effects: EffectSizes) -> HenmiCopasMean:
     >>> henmi_copas(am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR"))
     <HenmiCopasMean: r = 0.249, 95% CI [0.089, 0.397]; random-effects mean 0.250, 95% CI [0.118, 0.373]>
     """
-    refuse(effects, "henmi_copas()", _PAIR)
+    given_effects(effects, "henmi_copas", _PAIR)
     found = henmi_copas_kernel.henmi_copas(effects.effect, effects.variance)
     unadjusted = pool(effects, tau2_method="DL", test="z", dependent="allow")
     return HenmiCopasMean(
@@ -197,19 +197,6 @@ def henmi_copas(effects: EffectSizes) -> HenmiCopasMean:
         cautions=(*few_studies(effects), *similar_precision(effects), *dependent(effects)),
         notes=(),
     )
-
-
-def refuse(effects: object, caller: str, least: int) -> None:
-    """Raise where a check is asked of something else than effects, or of too few."""
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"{caller} takes the result of effect_sizes(), not {type(effects).__name__}: "
-            f"{caller[:-1]}effect_sizes(frame, measure=...))"
-        )
-    if effects.k < least:
-        raise InputError(
-            f"{caller} needs at least {least} effects; there {'is' if effects.k == 1 else 'are'} {effects.k}"
-        )
 
 
 def _limit_meta(effects: EffectSizes, method: Tau2Method, fit: limit_kernel.LimitFit) -> LimitMeta:

@@ -1,4 +1,4 @@
-"""When a check for bias fails: each condition looks at the effects at hand and says so in a sentence, or says nothing."""
+"""When a check for bias fails: each condition looks at the effects at hand and says so in a sentence, or nothing."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.bias._conditions import dependent, heterogeneous
-from alliance_meta.bias._significance import checked, significance_level
-from alliance_meta.effects import EffectSizes
+from alliance_meta.bias._significance import significance_level
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import InputError
 from alliance_meta.results import TAU2_METHODS, TESTS, Tau2Method, TestMethod
 from alliance_meta.results.bias._fail_safe import FAIL_SAFE_METHODS, FailSafeMethod, FailSafeN
@@ -88,7 +88,7 @@ def fail_safe_n(
     >>> fail_safe_n(effects, method="general", target=0.10)
     <FailSafeN: 23 studies of no effect to bring the mean r to 0.100 (general), k = 16>
     """
-    checked(effects, "fail_safe_n()")
+    given_effects(effects, "fail_safe_n")
     chosen = _checks.known_name("method", method, FAIL_SAFE_METHODS)
     level = significance_level(alpha)
     weighting = _checks.known_name("weights", weights, _WEIGHTS)

@@ -9,7 +9,7 @@ from scipy import special
 
 from alliance_meta import _checks
 from alliance_meta.bias._conditions import dependent, few_studies, heterogeneous
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import InputError
 from alliance_meta.results import TAU2_METHODS, Tau2Method
 from alliance_meta.results.bias._significance import (
@@ -24,17 +24,11 @@ from alliance_meta.stats import p_curve as curve
 from alliance_meta.stats._arrays import FloatArray
 from alliance_meta.stats.random_effects import random_effects
 
-__all__ = ["checked", "excess_significance", "p_curve", "significance_level"]
+__all__ = ["excess_significance", "p_curve", "significance_level"]
 
 _FEW_SIGNIFICANT = 5
 _ROUGH = 5.0
 _TESTS: tuple[ExcessTest, ...] = ("chi2", "binomial", "exact")
-
-
-def checked(effects: object, caller: str) -> None:
-    """Refuse what is not an `EffectSizes`."""
-    if not isinstance(effects, EffectSizes):
-        raise InputError(f"{caller} takes the result of effect_sizes(), not {type(effects).__name__}")
 
 
 def significance_level(alpha: float) -> float:
@@ -97,7 +91,7 @@ def excess_significance(
     >>> excess_significance(am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR"))
     <ExcessSignificance: 7 significant, 6.7 expected, p = .529 (exact), k = 16>
     """
-    checked(effects, "excess_significance()")
+    given_effects(effects, "excess_significance")
     level = significance_level(alpha)
     side = _checks.known_name("alternative", alternative, ALTERNATIVES)
     estimator = _checks.known_name("tau2_method", tau2_method, tuple(name for name in TAU2_METHODS if name != "GENQ"))
@@ -205,7 +199,7 @@ def p_curve(effects: EffectSizes, *, alternative: Alternative | str | None = Non
     >>> p_curve(am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR"))
     <PCurve: 7 of 16 significant, right skew p < .001, half curve p < .001; power 89%, 90% CI [65%, 97%]>
     """
-    checked(effects, "p_curve()")
+    given_effects(effects, "p_curve")
     sides: tuple[Alternative, ...] = ("greater", "less")
     side = None if alternative is None else _checks.known_name("alternative", alternative, sides)
     z = (effects.effect - effects.measure.null) / np.sqrt(effects.variance)

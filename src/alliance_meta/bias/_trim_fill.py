@@ -10,9 +10,9 @@ import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._tables import number
-from alliance_meta.bias._adjusted import ESTIMATED, refuse
+from alliance_meta.bias._adjusted import ESTIMATED
 from alliance_meta.bias._conditions import dependent, few_studies, heterogeneous, similar_precision, variance_tied
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.pooling import pool
 from alliance_meta.results import TESTS, PooledEffect, Tau2Method, TestMethod
@@ -89,7 +89,7 @@ def trim_and_fill(
     mirror image of Study 5 -0.21 0.02
     mirror image of Study 6 -0.35 0.04
     """
-    refuse(effects, "trim_and_fill()", _LEAST)
+    given_effects(effects, "trim_and_fill", _LEAST)
     count = _checks.known_name("estimator", estimator, tuple(MISSING_COUNTS))
     method = _checks.known_name("tau2_method", tau2_method, ESTIMATED)
     asked = _checks.known_name("test", test, tuple(TESTS))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alliance_meta import _checks
+from alliance_meta.effects._given import given_effects
 from alliance_meta.effects._record import EffectSizes
 from alliance_meta.effects._within_study import ROUNDING, Given, Groups, and_others, given_correlation, groups_of
 from alliance_meta.errors import InputError
@@ -99,11 +100,7 @@ def aggregate(
     >>> print(aggregate(effects, method="mean").effect.round(3))
     [0.265 0.4  ]
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"aggregate() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "aggregate(effect_sizes(frame, measure=...))"
-        )
+    given_effects(effects, "aggregate")
     chosen = _checks.known_name("method", method, tuple(_WORDS))
     _refuse_unfitting(chosen, effects.measure.code)
     frame = effects.table

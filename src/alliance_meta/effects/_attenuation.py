@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alliance_meta import _checks
+from alliance_meta.effects._given import given_effects
 from alliance_meta.effects._record import EffectSizes
 from alliance_meta.errors import InputError
 from alliance_meta.stats import attenuation, conversions
@@ -90,11 +91,7 @@ def correct_attenuation(
 
 
 def _refuse_what_cannot_be_corrected(effects: EffectSizes) -> None:
-    if not isinstance(effects, EffectSizes):
-        raise InputError(
-            f"correct_attenuation() takes the result of effect_sizes(), not {type(effects).__name__}: "
-            "correct_attenuation(effect_sizes(frame, measure='ZCOR'), reliability_x=...)"
-        )
+    given_effects(effects, "correct_attenuation")
     if effects.measure.code not in ("COR", "ZCOR"):
         raise InputError(
             f"correct_attenuation() corrects correlations, measure 'COR' or 'ZCOR'; these are {effects.measure.code!r}"

@@ -1,31 +1,68 @@
-"""Forest, funnel, bubble and profile plots, coefficients, means. Each takes `ax`, draws only there, and returns it."""
+"""The pictures of results. Each function takes a result and `ax`, draws only there, and returns it."""
 
 from alliance_meta.plots._bubble import bubble
 from alliance_meta.plots._forest import forest
-from alliance_meta.plots._funnel import funnel
+from alliance_meta.plots._funnel import Region, contour_regions, funnel, regression_points
+from alliance_meta.plots._gosh import GoshCells, gosh, gosh_cells
+from alliance_meta.plots._influence import baujat, influence, influence_points
 from alliance_meta.plots._layout import forest_rows, funnel_points
+from alliance_meta.plots._limit import limit_curve, limit_funnel
 from alliance_meta.plots._moderator_layout import bubble_lines, bubble_points, coefficient_rows, mean_rows
 from alliance_meta.plots._moderators import coefficients, means
 from alliance_meta.plots._nested_layout import nested_places, nested_rows, profile_points
+from alliance_meta.plots._p_curve import p_curve, p_curve_points
+from alliance_meta.plots._panel import panel, panel_rows
 from alliance_meta.plots._profile import profile
+from alliance_meta.plots._selection import selection_points, selection_weights
+from alliance_meta.plots._sensitivity import (
+    cumulative,
+    cumulative_rows,
+    leave_one_out,
+    leave_one_out_rows,
+    sweep,
+    sweep_points,
+)
 from alliance_meta.plots._vote_count import vote_bins, vote_count, vote_curve
 
 __all__ = [
+    "GoshCells",
+    "Region",
+    "baujat",
     "bubble",
     "bubble_lines",
     "bubble_points",
     "coefficient_rows",
     "coefficients",
+    "contour_regions",
+    "cumulative",
+    "cumulative_rows",
     "forest",
     "forest_rows",
     "funnel",
     "funnel_points",
+    "gosh",
+    "gosh_cells",
+    "influence",
+    "influence_points",
+    "leave_one_out",
+    "leave_one_out_rows",
+    "limit_curve",
+    "limit_funnel",
     "mean_rows",
     "means",
     "nested_places",
     "nested_rows",
+    "p_curve",
+    "p_curve_points",
+    "panel",
+    "panel_rows",
     "profile",
     "profile_points",
+    "regression_points",
+    "selection_points",
+    "selection_weights",
+    "sweep",
+    "sweep_points",
     "vote_bins",
     "vote_count",
     "vote_curve",

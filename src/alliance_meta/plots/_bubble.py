@@ -19,7 +19,7 @@ from alliance_meta.plots._style import GREY, INK, PALETTE, fonts, shortened
 from alliance_meta.results import MetaRegression
 from alliance_meta.stats._arrays import FloatArray
 
-__all__ = ["bubble"]
+__all__ = ["bubble", "write_labels"]
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -105,7 +105,7 @@ def bubble(
     if by is not None:
         _legend(ax, by, list(dict.fromkeys(lines["group"])), beside=own_figure)
     if points["marked"].any():
-        _write_labels(ax, points, lines, null)
+        write_labels(ax, points, lines, null)
     return ax
 
 
@@ -182,7 +182,7 @@ def _legend(ax: Axes, by: str, groups: Sequence[str], *, beside: bool) -> None:
         text.set(parse_math=False, color=INK, family=fonts())
 
 
-def _write_labels(ax: Axes, points: pd.DataFrame, lines: pd.DataFrame, null: float) -> None:
+def write_labels(ax: Axes, points: pd.DataFrame, lines: pd.DataFrame, null: float) -> None:
     """Labels beside their points, where they cover the fewest other things; the largest points choose first."""
     ax.figure.figure.draw_without_rendering()  # the layout must stand before places are compared
     scale = ax.figure.dpi / 72.0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from alliance_meta import _checks
 from alliance_meta._parallel import available_workers, in_pieces
 from alliance_meta.bias._conditions import dependent
-from alliance_meta.effects import EffectSizes
+from alliance_meta.effects import EffectSizes, given_effects
 from alliance_meta.errors import InputError
 from alliance_meta.results import TAU2_METHODS, Tau2Method
 from alliance_meta.results.sensitivity._gosh import Gosh
@@ -92,8 +92,7 @@ def gosh(
     >>> found.to_frame().nlargest(1, "estimate_share")[["study", "estimate_share"]].round(2).values.tolist()
     [['Hansen et al., 1968', 0.38]]
     """
-    if not isinstance(effects, EffectSizes):
-        raise InputError(f"gosh() takes the result of effect_sizes(), not {type(effects).__name__}")
+    given_effects(effects, "gosh")
     method = _checks.known_name("tau2_method", tau2_method, tuple(name for name in TAU2_METHODS if name != "GENQ"))
     k = effects.k
     if k < 3:
