@@ -52,6 +52,7 @@ NAMES = {
         "diagnose",
         "effect_sizes",
         "errors",
+        "evidence",
         "location_scale",
         "meta_regression",
         "multilevel",

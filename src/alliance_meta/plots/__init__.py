@@ -1,9 +1,11 @@
 """The pictures of results. Each function takes a result and `ax`, draws only there, and returns it."""
 
 from alliance_meta.plots._bubble import bubble
+from alliance_meta.plots._factors import common_factors, factor_rows
 from alliance_meta.plots._forest import forest
 from alliance_meta.plots._funnel import Region, contour_regions, funnel, regression_points
 from alliance_meta.plots._gosh import GoshCells, gosh, gosh_cells
+from alliance_meta.plots._history import history, history_rows
 from alliance_meta.plots._influence import baujat, influence, influence_points
 from alliance_meta.plots._layout import forest_rows, funnel_points
 from alliance_meta.plots._limit import limit_curve, limit_funnel
@@ -33,15 +35,19 @@ __all__ = [
     "bubble_points",
     "coefficient_rows",
     "coefficients",
+    "common_factors",
     "contour_regions",
     "cumulative",
     "cumulative_rows",
+    "factor_rows",
     "forest",
     "forest_rows",
     "funnel",
     "funnel_points",
     "gosh",
     "gosh_cells",
+    "history",
+    "history_rows",
     "influence",
     "influence_points",
     "leave_one_out",
