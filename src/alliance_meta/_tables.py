@@ -1,7 +1,8 @@
-"""`SummaryTable`: one list of cells, shown as text, HTML or Markdown."""
+"""`SummaryTable`: one list of cells, shown as text, HTML or Markdown; `Shown`: what is printed as such a table."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,7 +12,7 @@ from re import sub
 
 from rich.cells import cell_len, chop_cells
 
-__all__ = ["SummaryTable", "apa", "number", "p_value", "small"]
+__all__ = ["Shown", "SummaryTable", "apa", "number", "p_value", "small"]
 
 TEXT_WIDTH = 100
 _NARROWEST_FIRST_COLUMN = 36
@@ -125,6 +126,26 @@ class SummaryTable:
         notes = [f"\n*{_markdown_cell(note)}*" for note in self.notes]
         title = f"**{_markdown_cell(self.title)}**\n"
         return "\n".join([title, line(self.header), line(marks), *map(line, self.rows), *notes])
+
+
+class Shown(ABC):
+    """What is printed, in a terminal, a notebook or a page, as its summary."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def summary(self) -> SummaryTable:
+        """The table that printing shows."""
+
+    def __str__(self) -> str:
+        return self.summary().to_text()
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
+
+    def to_markdown(self) -> str:
+        """The summary as a Markdown table."""
+        return self.summary().to_markdown()
 
 
 def _one_line(text: str) -> str:

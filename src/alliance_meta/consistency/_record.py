@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from alliance_meta._checks import known_name
-from alliance_meta._tables import SummaryTable
+from alliance_meta._tables import Shown, SummaryTable
 from alliance_meta.consistency._rounded import Range
 
 __all__ = ["ConsistencyCheck", "ConsistencyTable", "IdentityCheck", "Verdict"]
@@ -116,8 +116,8 @@ def _agree(verb: str, subject: str) -> str:
     return verb if ", " in subject else {"do": "does"}.get(verb, f"{verb}s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ConsistencyCheck:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ConsistencyCheck(Shown):
     """What the numbers that one analysis prints say about each other.
 
     Attributes
@@ -210,19 +210,9 @@ class ConsistencyCheck:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{f' of {self.label}' if self.label else ''}: {self.headline}>"
 
-    def __str__(self) -> str:
-        return self.summary().to_text()
 
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()
-
-    def to_markdown(self) -> str:
-        """The summary as a Markdown table."""
-        return self.summary().to_markdown()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ConsistencyTable:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ConsistencyTable(Shown):
     """What the numbers of many analyses say about each other, each analysis for itself.
 
     Attributes
@@ -290,16 +280,6 @@ class ConsistencyTable:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.headline}>"
-
-    def __str__(self) -> str:
-        return self.summary().to_text()
-
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()
-
-    def to_markdown(self) -> str:
-        """The summary as a Markdown table."""
-        return self.summary().to_markdown()
 
 
 def _frame(found: ConsistencyCheck, label: str = "") -> pd.DataFrame:

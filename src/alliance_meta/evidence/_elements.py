@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import datasets
+from alliance_meta._answer import Answer
 from alliance_meta._tables import SummaryTable, apa
 from alliance_meta.consistency import ConsistencyCheck, check_dataset
 from alliance_meta.errors import InputError
 from alliance_meta.evidence._history import bounds_text
 from alliance_meta.evidence._published import DATASET, cells_of, published, records
-from alliance_meta.evidence._view import Evidence, people_text
+from alliance_meta.evidence._view import people_text
 from alliance_meta.stats import conversions
 
 __all__ = ["Elements", "TaskForce", "elements"]
@@ -132,7 +133,7 @@ _CELLS = {"k": "k", "n": "N", "r_low": "interval"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Elements(Evidence):
+class Elements(Answer):
     """What the task forces on evidence-based relationships found, one row an element and estimate.
 
     Attributes

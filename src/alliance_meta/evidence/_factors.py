@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from alliance_meta._answer import Answer
 from alliance_meta._tables import SummaryTable, apa
 from alliance_meta.errors import InputError
 from alliance_meta.evidence._elements import TASK_FORCES, TaskForce
 from alliance_meta.evidence._published import AS_D, cells_of, published, records
 from alliance_meta.evidence._recomputed import Recomputed, recomputed
-from alliance_meta.evidence._view import Evidence, interval_text
+from alliance_meta.evidence._view import interval_text
 from alliance_meta.results import MetaRegression, PooledEffect
 from alliance_meta.stats import conversions
 
@@ -86,7 +87,7 @@ _NUMBERS = ("year", "d", "d_low", "d_high", "r", "r_low", "r_high", "k", "share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CommonFactors(Evidence):
+class CommonFactors(Answer):
     """Effects (d) and shares of outcome variance of factors of psychotherapy, printed and recomputed.
 
     Attributes

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from alliance_meta import _checks
+from alliance_meta._answer import Answer
 from alliance_meta._tables import SummaryTable, apa
 from alliance_meta.errors import InputError
 from alliance_meta.evidence._published import AS_D, cells_of, known_populations, published, records
-from alliance_meta.evidence._view import Evidence, interval_text, people_text
+from alliance_meta.evidence._view import interval_text, people_text
 
 __all__ = ["SHARED", "History", "bounds_text", "estimate_text", "history", "one_each"]
 
@@ -53,7 +54,7 @@ _OF_SEVERAL = "another estimate of the same meta-analysis is shown: {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class History(Evidence):
+class History(Answer):
     """The pooled correlations that meta-analyses of one construct print, one row a meta-analysis, in order of year.
 
     Attributes

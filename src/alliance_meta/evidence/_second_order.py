@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
+from alliance_meta._answer import Answer
 from alliance_meta._tables import SummaryTable, apa
 from alliance_meta.effects import effect_sizes
 from alliance_meta.errors import InputError
 from alliance_meta.evidence._history import bounds_text, estimate_text, history
 from alliance_meta.evidence._published import records
-from alliance_meta.evidence._view import Evidence, interval_text, people_text
+from alliance_meta.evidence._view import interval_text, people_text
 from alliance_meta.pooling import pool
 from alliance_meta.results import Interval, PooledEffect, Tau2Method
 from alliance_meta.stats import conversions
@@ -33,7 +34,7 @@ _OVERLAP = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class SecondOrder(Evidence):
+class SecondOrder(Answer):
     """Means over meta-analyses of one construct, by population. Effects and variances are on Fisher's z.
 
     Attributes

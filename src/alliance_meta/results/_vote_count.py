@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import special
 
 from alliance_meta import _checks
+from alliance_meta._answer import Answer
 from alliance_meta._tables import SummaryTable, apa, number, p_value, small
 from alliance_meta.results._interval import Interval
 from alliance_meta.stats import vote_count as kernel
@@ -79,8 +80,8 @@ class VoteSettings:
     tau2_method: VoteTau2Method
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VoteCount:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class VoteCount(Answer):
     """Mean and spread of true effects behind verdicts and printed numbers. All numbers are on Fisher's z.
 
     Attributes
@@ -124,8 +125,6 @@ class VoteCount:
     p_value: float
     k: int
     settings: VoteSettings
-    cautions: tuple[str, ...]
-    notes: tuple[str, ...]
     caveat: str = ""
     df: float = 1.0
     _rows: pd.DataFrame = field(repr=False)
@@ -263,13 +262,12 @@ class VoteCount:
         rows.append(("Rows used", str(self.k), _kinds(self.counts)))
         reasons = [f"{count} {reason}" for reason, count in self.left_out.items()]
         rows += [("Rows left out", str(sum(self.left_out.values())), "; ".join(reasons))] if reasons else []
-        cautions = (f"Caution: {caution}" for caution in self.cautions)
         return SummaryTable(
             title="Vote count: the mean effect behind verdicts of significance",
             header=("", "", ""),
             rows=tuple(rows),
             right=frozenset({1}),
-            notes=(self.sentence, *cautions, *self.notes, *((self.caveat,) if self.caveat else ())),
+            notes=self.remarks,
         )
 
     def _spread_rows(self) -> list[tuple[str, str, str]]:
@@ -283,18 +281,10 @@ class VoteCount:
             rows.append(("  95% of true correlations", "", f"{_r_interval(ends, 3)}, if mean and τ² were known"))
         return rows
 
-    def __repr__(self) -> str:
-        return f"<VoteCount: {self.headline}{f'; {self.caveat}' if self.caveat else ''}>"
-
-    def __str__(self) -> str:
-        return self.summary().to_text()
-
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()
-
-    def to_markdown(self) -> str:
-        """The summary as a Markdown table."""
-        return self.summary().to_markdown()
+    @property
+    def data_caveat(self) -> str:
+        """That of the table of reports."""
+        return self.caveat
 
 
 def _drop(level: float) -> float:
