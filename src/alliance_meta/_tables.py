@@ -12,7 +12,7 @@ from re import sub
 
 from rich.cells import cell_len, chop_cells
 
-__all__ = ["Shown", "SummaryTable", "apa", "number", "p_value", "small"]
+__all__ = ["Shown", "SummaryTable", "apa", "number", "p_value", "small", "wrapped"]
 
 TEXT_WIDTH = 100
 _NARROWEST_FIRST_COLUMN = 36
@@ -82,14 +82,14 @@ class SummaryTable:
             widths[i] = max(widths[i] - excess, min(widths[i], narrowest))
         header, *body = [self._text_lines(line, widths) for line in lines]
         rule = "─" * (sum(widths) + gaps)
-        notes = [line for note in self.notes for line in _wrapped(note, TEXT_WIDTH)]
-        title = _wrapped(self.title, TEXT_WIDTH)
+        notes = [line for note in self.notes for line in wrapped(note, TEXT_WIDTH)]
+        title = wrapped(self.title, TEXT_WIDTH)
         top = [*title, rule, *header, rule] if any(self.header) else [*title, rule]
         return "\n".join([*top, *(line for lines in body for line in lines), rule, *notes])
 
     def _text_lines(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
         """One row as lines: each cell that is too wide continues below."""
-        parts = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        parts = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
         return [self._text_line(line, widths) for line in zip_longest(*parts, fillvalue="")]
 
     def _text_line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -152,7 +152,7 @@ def _one_line(text: str) -> str:
     return sub(r"[\r\n]+", " ", text)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """Lines no wider than a terminal's `width` cells, broken at spaces where that is possible."""
     text = _one_line(text)
     if cell_len(text) <= width:

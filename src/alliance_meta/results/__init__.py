@@ -3,6 +3,7 @@
 from alliance_meta.results._batch import PooledBatch, Problem
 from alliance_meta.results._dependence_report import DependenceReport
 from alliance_meta.results._diagnostics import StudyDiagnostics
+from alliance_meta.results._explanation import Explanation, Step
 from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._location_scale import LocationScale, LocationScaleSettings
 from alliance_meta.results._model_choice import ModelComparison, MultiModel, MultiModelSettings
@@ -58,6 +59,7 @@ __all__ = [
     "TEST_NAMES",
     "DependenceReport",
     "DisplayScale",
+    "Explanation",
     "Interval",
     "LikelihoodMethod",
     "LocationScale",
@@ -89,6 +91,7 @@ __all__ = [
     "RobustSettings",
     "RobustTest",
     "SamplingError",
+    "Step",
     "Structure",
     "StudyDiagnostics",
     "Subgroup",

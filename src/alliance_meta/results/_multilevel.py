@@ -14,7 +14,8 @@ from alliance_meta._tables import number
 from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
 from alliance_meta.errors import InputError
-from alliance_meta.results import _margins, _multilevel_words
+from alliance_meta.results import _explained_multilevel, _margins, _multilevel_words
+from alliance_meta.results._explanation import Explanation
 from alliance_meta.results._interval import DisplayScale, Interval
 from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import (
@@ -298,6 +299,24 @@ class Multilevel:
                 "i2": self.i2,
             }
         )
+
+    def explain(self, study: str | None = None, level: float = 0.95) -> Explanation:
+        """The computation of the mean of a model without moderators, step by step, with these studies' numbers.
+
+        Parameters
+        ----------
+        study : str, optional
+            The label, study or effect id of the effect that is followed from what the study reports; without it the
+            first of a study with several.
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        Explanation
+            Printing it gives text; a notebook shows formulas; `to_latex()` is for a handout.
+        """
+        return _explained_multilevel.explain_multilevel(self, study, _checks.level(level))
 
     def to_apa(self) -> str:
         """A sentence fit for a paper, in APA style."""

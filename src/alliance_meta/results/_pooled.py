@@ -9,7 +9,8 @@ import pandas as pd
 from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.effects import EffectSizes
-from alliance_meta.results import _intervals, _words
+from alliance_meta.results import _explained_mean, _intervals, _words
+from alliance_meta.results._explanation import Explanation
 from alliance_meta.results._interval import DisplayScale, Interval, Proportion
 from alliance_meta.results._vocabulary import (
     QUANTITIES,
@@ -288,6 +289,35 @@ class PooledEffect:
         """One tidy row: term, estimate, std_error, statistic, df, p_value, ci_low, ci_high (analysed scale)."""
         numbers = self.quantities(level)
         return pd.DataFrame([{"term": "overall", **{name: numbers[name] for name in _FRAME_COLUMNS[1:]}}])
+
+    def explain(self, study: str | None = None, level: float = 0.95) -> Explanation:
+        """The computation of this result, step by step: formula, these studies' numbers put in, result.
+
+        Parameters
+        ----------
+        study : str, optional
+            The label, study or effect id of the effect that is followed from what the study reports; the first
+            without it.
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        Explanation
+            Printing it gives text; a notebook shows formulas; `to_latex()` is for a handout.
+
+        Examples
+        --------
+        >>> import alliance_meta as am
+        >>> effects = am.effect_sizes(am.datasets.load("kolden2011"), measure="ZCOR")
+        >>> explanation = am.pool(effects, tau2_method="DL").explain()
+        >>> for line in str(explanation.steps[5]).splitlines()[-3:]:
+        ...     print(line)
+            τ² = (Q − (k − 1)) / C
+               = (53.19 − 15) / 742.0
+               = 0.05147
+        """
+        return _explained_mean.explain_mean(self, study, _checks.level(level))
 
     def to_apa(self, level: float = 0.95) -> str:
         """A sentence fit for a paper, in APA style."""

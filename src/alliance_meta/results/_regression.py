@@ -14,7 +14,8 @@ from alliance_meta import _checks
 from alliance_meta._tables import number
 from alliance_meta.design import Design
 from alliance_meta.effects import EffectSizes
-from alliance_meta.results import _margins, _regression_intervals, _regression_words
+from alliance_meta.results import _explained_regression, _margins, _regression_intervals, _regression_words
+from alliance_meta.results._explanation import Explanation
 from alliance_meta.results._interval import Interval
 from alliance_meta.results._tidy import tidy
 from alliance_meta.results._vocabulary import (
@@ -344,6 +345,24 @@ class MetaRegression:
             "k": float(self.k),
             "n": self.n,
         }
+
+    def explain(self, study: str | None = None, level: float = 0.95) -> Explanation:
+        """The computation of this result, step by step: formula, these studies' numbers put in, result.
+
+        Parameters
+        ----------
+        study : str, optional
+            The label, study or effect id of the effect that is followed from what the study reports; the first
+            without it.
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        Explanation
+            Printing it gives text; a notebook shows formulas; `to_latex()` is for a handout.
+        """
+        return _explained_regression.explain_regression(self, study, _checks.level(level))
 
     def to_apa(self) -> str:
         """A sentence fit for a paper, in APA style."""
