@@ -19,7 +19,7 @@ def _inline_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_notebooks() -> None:
-    assert "first_look.ipynb" in [path.name for path in NOTEBOOKS]
+    assert "01_your_first_synthesis.ipynb" in [path.name for path in NOTEBOOKS]
 
 
 @pytest.mark.filterwarnings("ignore:Proactor event loop:RuntimeWarning")
@@ -40,9 +40,9 @@ def test_notebook_is_kept_without_outputs(path: Path) -> None:
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
-def test_first_look_shows_rich_displays() -> None:
+def test_first_synthesis_shows_rich_displays() -> None:
     """Data set, effects, fit and reproduction come as HTML tables, and both plots as images."""
-    notebook = nbformat.read(FOLDER / "first_look.ipynb", as_version=4)
+    notebook = nbformat.read(FOLDER / "01_your_first_synthesis.ipynb", as_version=4)
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     data = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     html = [item["text/html"] for item in data if "text/html" in item]

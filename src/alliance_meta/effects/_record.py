@@ -107,7 +107,7 @@ class EffectSizes:
         hidden = (f"and {more} more: see .table",) if more else ()
         header = ("study", *back, own.scale, "std. error", "route")
         return SummaryTable(
-            title=f"{self.k} effects: {own.label}",
+            title=f"{self.k} effect{'' if self.k == 1 else 's'}: {own.label}",
             header=header,
             rows=tuple(rows),
             right=frozenset(range(1, len(header) - 1)),

@@ -9,6 +9,8 @@ from alliance_meta._tables import number
 
 __all__ = ["DisplayScale", "Interval", "Proportion"]
 
+_KINDS = {"tau2": "τ²", "i2": "I² (percent)", "h2": "H²"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -35,7 +37,9 @@ class Interval:
 
     def __repr__(self) -> str:
         note = f" ({self.note})" if self.note else ""
-        return f"{100 * self.level:g}% {self.kind} interval [{number(self.low, 4)}, {number(self.high, 4)}]{note}"
+        decimals = 1 if self.kind == "i2" else 4
+        bounds = f"[{number(self.low, decimals)}, {number(self.high, decimals)}]"
+        return f"{100 * self.level:g}% {_KINDS.get(self.kind, self.kind)} interval {bounds}{note}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,7 @@ class LeaveOneOut(_Subsets):
             )
         return (
             f"{span}The 95% interval {side_words(own, side)} whichever is left out: no single one decides this, "
-            "though several together still may (`fragility`)."
+            "though several together still may: see fragility()."
         )
 
     def summary(self) -> SummaryTable:
