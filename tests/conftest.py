@@ -7,6 +7,10 @@ import tempfile
 
 import pytest
 
+# Tests run side by side (-n auto): one thread each for linear algebra, here and in the programs they start.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

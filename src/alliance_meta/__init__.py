@@ -61,9 +61,8 @@ from alliance_meta.study_diagnostics import diagnose
 from alliance_meta.vote_counting import vote_count
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from alliance_meta import plots, reports
+    from alliance_meta.reports import report
 
 __version__ = "0.1.0"
 
@@ -112,6 +111,7 @@ __all__ = [
     "pool_many",
     "power",
     "psychometric",
+    "report",
     "reports",
     "reproductions",
     "robust",
@@ -126,10 +126,12 @@ __all__ = [
 _DRAWING = ("plots", "reports")
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the modules that need matplotlib when they are first asked for."""
+def __getattr__(name: str) -> object:
+    """Import what needs matplotlib when it is first asked for."""
     if name in _DRAWING:
         return import_module(f"alliance_meta.{name}")
+    if name == "report":
+        return import_module("alliance_meta.reports").report
     raise AttributeError(f"module 'alliance_meta' has no attribute {name!r}")
 
 

@@ -12,7 +12,7 @@ from re import sub
 
 from rich.cells import cell_len, chop_cells
 
-__all__ = ["Shown", "SummaryTable", "apa", "number", "p_value", "small", "wrapped"]
+__all__ = ["Shown", "SummaryTable", "apa", "number", "p_cell", "p_value", "small", "wrapped"]
 
 TEXT_WIDTH = 100
 _NARROWEST_FIRST_COLUMN = 36
@@ -48,6 +48,11 @@ def p_value(value: float) -> str:
     if isnan(value):
         return "= –"
     return "< .001" if value < 0.0005 else f"= {apa(value, 3, bounded=True)}"
+
+
+def p_cell(value: float) -> str:
+    """Write a p value for a column headed p: ``.012`` or ``< .001``; NaN is a dash."""
+    return p_value(value).removeprefix("= ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,7 @@ def _of_rows(fit: MetaRegression, settings: PermutationSettings, workers: int) -
         settings=settings,
         notes=(asked,) if "intercept" in fit.names else (),
         caveat=fit.effects.caveat,
+        fit=fit,
     )
 
 
@@ -174,6 +175,7 @@ def _of_signs(fit: PooledEffect | MetaRegression, settings: PermutationSettings,
         settings=settings,
         notes=("One study says nothing about differences between studies.",) if fit.k == 1 else (),
         caveat=fit.effects.caveat,
+        fit=fit,
     )
 
 

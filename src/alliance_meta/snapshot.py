@@ -27,7 +27,7 @@ from alliance_meta.pooling import pool
 from alliance_meta.results import MetaRegression, Multilevel, PooledEffect, RobustFit, Subgroups
 from alliance_meta.robustness import robust
 
-__all__ = ["Verification", "save", "verify"]
+__all__ = ["Verification", "data_hash", "hash_of", "save", "verify"]
 
 Fit = PooledEffect | MetaRegression | Multilevel | Subgroups | RobustFit
 
@@ -143,7 +143,7 @@ def save(fit: Fit, path: str | os.PathLike[str], *, replace: bool = False) -> Pa
         "versions": {name: version(name) for name in _PACKAGES},
         "kind": kind,
         "options": options,
-        "data": {"sha256": _hash(data), **data},
+        "data": {"sha256": hash_of(data), **data},
         "numbers": _numbers(fit).assign(value=lambda frame: frame["value"].map(repr)).to_dict("list"),
     }
     try:
@@ -191,14 +191,35 @@ def verify(path: str | os.PathLike[str], effects: EffectSizes | None = None) -> 
         raise DataFileError(f"{source} is no snapshot that this version reads")
     saved = dict(kept["data"])
     digest = saved.pop("sha256", "")
-    if _hash(saved) != digest:
+    if hash_of(saved) != digest:
         raise DataFileError(f"{source}: its effects are not those that it was saved with; their hash differs")
     now = _effects(saved) if effects is None else effects
     rerun = _MODELS[kept["kind"]](now, kept["options"])
     then = pd.DataFrame(kept["numbers"]).assign(value=lambda frame: frame["value"].map(float))
     versions = {name: (old, version(name)) for name, old in kept["versions"].items() if old != version(name)}
-    changed = effects is not None and _hash(_data(effects)) != digest
+    changed = effects is not None and data_hash(effects) != digest
     return Verification(path=source, data_changed=changed, versions=versions, _frame=_compared(then, _numbers(rerun)))
+
+
+def data_hash(effects: EffectSizes) -> str:
+    """The sha256 of effects and their table, by which an analysis says what it was made of.
+
+    Parameters
+    ----------
+    effects : EffectSizes
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import alliance_meta as am
+    >>> len(data_hash(am.effect_sizes(r=[0.3, 0.1], n=[40, 60])))
+    64
+    """
+    return hash_of(_data(effects))
 
 
 def _asked(fit: object) -> tuple[str, dict[str, Any]]:
@@ -297,7 +318,8 @@ def _plain(cell: object) -> object:
     return cell if isinstance(cell, bool | int | float | str) else str(cell)
 
 
-def _hash(data: Mapping[str, Any]) -> str:
+def hash_of(data: Mapping[str, Any]) -> str:
+    """The sha256 of a table of plain values as canonical JSON."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -65,6 +65,7 @@ NAMES = {
         "pool_many",
         "power",
         "psychometric",
+        "report",
         "reports",
         "reproductions",
         "robust",

@@ -33,9 +33,13 @@ def test_every_interval_is_drawn_at_its_row() -> None:
     ax = plots.panel(PANEL)
     rows = plots.panel_rows(PANEL)
     paths = [np.asarray(line.get_xydata()) for line in ax.lines]
-    drawn = {(path[0, 1], *path[:, 0]) for path in paths if len(set(path[:, 1])) == 1}
+    drawn = {path[0, 1]: tuple(path[:, 0]) for path in paths if len(path) == 2 and path[0, 1] == path[1, 1]}
+    cut = {path[0, 1] for path, line in zip(paths, ax.lines, strict=True) if line.get_marker() in ("<", ">")}
     for row in rows[rows["kind"] != "group"].to_dict("records"):
-        assert (row["y"], row["low"], row["high"]) in drawn
+        low, high = drawn[row["y"]]
+        assert (low, high) == (row["low"], row["high"]) or row["y"] in cut
+        assert row["low"] <= low < row["estimate"] < high <= row["high"]
+    assert rows.loc[rows["y"].isin(list(cut)), "label"].str.strip().tolist() == ["WAAP-WLS"]
     assert ax.get_xlabel() == "Correlation r"
 
 

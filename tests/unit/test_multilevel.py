@@ -629,7 +629,7 @@ def _small() -> am.Multilevel:
 def test_what_a_fit_says_about_itself() -> None:
     fit = _small()
     shown = str(fit)
-    assert shown.startswith("Multilevel model of 6 effects in 3 studies on 1\n")
+    assert shown.startswith("Multilevel model of 6 effects in 3 studies\n")
     assert f"{fit.estimate:.3f}" in shown
     assert "sampling errors correlated: 0.5" in shown.replace("\n", " ")
     assert "restricted maximum likelihood" in shown

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from alliance_meta import _checks
 from alliance_meta._tables import apa
 from alliance_meta.errors import InputError
+from alliance_meta.measures import Measure
 from alliance_meta.plots._layout import funnel_points
 from alliance_meta.plots._style import ACCENT, GREY, INK, LIGHT, PALETTE, fonts
 from alliance_meta.results import PooledEffect
@@ -23,7 +24,7 @@ from alliance_meta.results.bias._small_study import EggerTest
 from alliance_meta.stats import conversions
 from alliance_meta.stats.inference import critical_value
 
-__all__ = ["Region", "contour_regions", "funnel", "regression_points"]
+__all__ = ["Region", "contour_regions", "explain", "funnel", "label_funnel", "regression_points"]
 
 _R_TICKS = np.array([-0.99, -0.95, -0.9, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
 _SHADES = {
@@ -257,14 +258,26 @@ def _legend(ax: Axes, regions: Sequence[Region], *, egger: bool, filled: bool, b
     if egger:
         handles.append(Line2D([], [], color=PALETTE[1], lw=1.6, ls=(0, (6, 2)), label="Regression line"))
     handles += [Patch(facecolor=region.color, edgecolor=GREY, lw=0.5, label=region.text) for region in regions[::-1]]
+    explain(ax, handles, beside=beside)
+
+
+def explain(ax: Axes, handles: Sequence[Line2D | Patch], *, beside: bool) -> None:
+    """A legend beside axes that have their figure to themselves, else where it covers least."""
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if beside else {"loc": "best"}
-    legend = ax.legend(handles=handles, fontsize=8, frameon=not beside, framealpha=0.9, edgecolor="none", **place)
+    legend = ax.legend(handles=list(handles), fontsize=8, frameon=not beside, framealpha=0.9, edgecolor="none", **place)
     for text in legend.get_texts():
         text.set(parse_math=False, color=INK, family=fonts())
 
 
 def _label(ax: Axes, fit: PooledEffect, level: float, *, shaded: bool) -> None:
-    measure = fit.effects.measure
+    where = "Shaded" if shaded else "Between dashes"
+    about = "" if shaded else "Shaded by a study's own two-sided p"
+    notes = [f"{where}: {100 * level:g}% of studies, if all shared the pooled effect", about, fit.effects.caveat]
+    label_funnel(ax, fit.effects.measure, notes)
+
+
+def label_funnel(ax: Axes, measure: Measure, notes: Sequence[str]) -> None:
+    """Axes of effects against standard errors, and notes above them."""
     label = measure.label
     if measure.scale == "z":
         ends = ax.get_xlim()
@@ -277,7 +290,4 @@ def _label(ax: Axes, fit: PooledEffect, level: float, *, shaded: bool) -> None:
     ax.tick_params(colors=INK, labelsize=8)
     ax.spines[["right", "top"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
-    where = "Shaded" if shaded else "Between dashes"
-    about = "" if shaded else "Shaded by a study's own two-sided p"
-    notes = [f"{where}: {100 * level:g}% of studies, if all shared the pooled effect", about, fit.effects.caveat]
     ax.set_title("\n".join(filter(None, notes)), fontsize=8, color=GREY, loc="left")

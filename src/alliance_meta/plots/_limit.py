@@ -11,7 +11,7 @@ from alliance_meta.plots._funnel import funnel
 from alliance_meta.plots._style import GREY, PALETTE
 from alliance_meta.results.bias._adjusted import LimitMeta
 
-__all__ = ["limit_curve", "limit_funnel"]
+__all__ = ["draw_limit", "limit_curve", "limit_funnel"]
 
 _POINTS = 101
 _ADJUSTED = PALETTE[1]
@@ -62,14 +62,20 @@ def limit_funnel(result: LimitMeta, *, ax: Axes | None = None, level: float = 0.
     """
     low, high = result.to_frame(_checks.level(level))[["ci_low", "ci_high"]].to_numpy(dtype=float)[1].tolist()
     ax = funnel(result.unadjusted, ax=ax, level=level)
-    curve = limit_curve(result, max(ax.get_ylim()))
-    ax.plot(curve["effect"], curve["std_error"], color=_ADJUSTED, lw=1.6, zorder=3)
-    ax.plot([low, high], [0.0, 0.0], color=_ADJUSTED, lw=2.4, zorder=4, clip_on=False, solid_capstyle="butt")
-    ax.plot([result.estimate], [0.0], marker="D", ms=6, color=_ADJUSTED, zorder=5, clip_on=False)
-    left, right = ax.get_xlim()
-    least, most = min(low, float(curve["effect"].min())), max(high, float(curve["effect"].max()))
-    margin = 0.04 * (max(right, most) - min(left, least))
-    ax.set_xlim(left if left <= least else least - margin, right if right >= most else most + margin)
+    draw_limit(ax, limit_curve(result, max(ax.get_ylim())), (low, result.estimate, high), _ADJUSTED)
     words = f"Curve: expected effect; diamond: its limit with {100 * level:g}% CI"
     ax.set_title(f"{words}\n{ax.get_title(loc='left')}", fontsize=8, color=GREY, loc="left", pad=10.0)
     return ax
+
+
+def draw_limit(ax: Axes, curve: pd.DataFrame, limit: tuple[float, float, float], color: str) -> None:
+    """Draw a curve of effects in a funnel, and at its top the estimate with its bounds: all of it comes into view."""
+    low, estimate, high = limit
+    ax.plot(curve["effect"], curve["std_error"], color=color, lw=1.6, zorder=3)
+    ax.plot([low, high], [0.0, 0.0], color=color, lw=2.4, zorder=4, clip_on=False, solid_capstyle="butt")
+    ax.plot([estimate], [0.0], marker="D", ms=6, color=color, zorder=5, clip_on=False)
+    left, right = ax.get_xlim()
+    least = float(np.nanmin([low, curve["effect"].min()]))
+    most = float(np.nanmax([high, curve["effect"].max()]))
+    margin = 0.04 * (max(right, most) - min(left, least))
+    ax.set_xlim(left if left <= least else least - margin, right if right >= most else most + margin)

@@ -9,16 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from alliance_meta._tables import apa
-from alliance_meta.plots._rows import (
-    effect_ticks,
-    finish_axis,
-    padded,
-    place_between,
-    row_axes,
-    shown_null,
-    write_columns,
-)
-from alliance_meta.plots._style import ACCENT, GREY, INK, LIGHT
+from alliance_meta.plots._rows import draw_estimates
 from alliance_meta.results.sensitivity import Panel
 
 __all__ = ["panel", "panel_rows"]
@@ -94,24 +85,7 @@ def panel(result: Panel, *, ax: Axes | None = None) -> Axes:
     >>> panel(found).get_xlabel()
     'Correlation r'
     """
-    rows, own = panel_rows(result), result.effects.measure
-    ax = row_axes(ax, float(rows["y"].max()), lines=2 + bool(result.effects.caveat))
-    interval = f"{own.display_scale} [{100 * result.level:g}% CI]"
-    ends = write_columns(ax, rows, {"label": "Analysis", "text": interval})
-    known = rows[rows["kind"] != "group"].dropna(subset=["estimate"])
-    null = shown_null(own)
-    limits = padded([*known["low"], *known["high"], null])
-    place_between(ax, limits, ends)
-    usual = known[known["kind"] == "usual"].iloc[0]
-    top, bottom = -0.6, float(rows["y"].max()) + 0.6
-    ax.fill_betweenx([top, bottom], usual["low"], usual["high"], color=LIGHT, lw=0, zorder=0)
-    ax.plot([usual["estimate"]] * 2, [top, bottom], color=ACCENT, lw=0.8, ls=(0, (4, 3)), zorder=1)
-    ax.plot([null, null], [top, bottom], color=GREY, lw=0.8, zorder=1)
-    for row in known.to_dict("records"):
-        marker, colour = ("D", ACCENT) if row["kind"] == "usual" else ("o", INK)
-        ax.plot([row["low"], row["high"]], [row["y"]] * 2, color=colour, lw=1.3, solid_capstyle="butt", zorder=2)
-        ax.plot([row["estimate"]], [row["y"]], marker=marker, ms=5.5, color=colour, zorder=3)
-    ticks = effect_ticks(limits, ratio=own.is_ratio, bounded=own.bounded)
+    interval = f"{result.effects.measure.display_scale} [{100 * result.level:g}% CI]"
     said = "Shaded: interval of the usual model; dashed: its mean."
-    finish_axis(ax, limits, ticks, own.display_label, (said, result.effects.caveat))
-    return ax
+    headings = {"label": "Analysis", "text": interval}
+    return draw_estimates(panel_rows(result), result.effects, headings, (said,), ax=ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,13 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from alliance_meta._tables import apa
+from alliance_meta.effects import EffectSizes
 from alliance_meta.measures import Measure
-from alliance_meta.plots._style import GREY, INK, plain_text, shortened, text_width
+from alliance_meta.plots._layout import forest_text
+from alliance_meta.plots._style import ACCENT, GREY, INK, LIGHT, PALETTE, plain_text, shortened, text_width
 
 __all__ = [
     "LONGEST_LABEL",
+    "draw_estimates",
     "effect_ticks",
     "finish_axis",
+    "on_axis",
     "padded",
     "place_between",
     "row_axes",
@@ -36,6 +40,10 @@ _ABOVE = 0.05
 _MARGIN = 0.02  # of the axes' width, between columns
 _HEADING = -1.1
 _MOST_TICKS = 8
+_FURTHEST = 1.5
+"""How far intervals reach beyond all estimates before they are cut off, in typical widths."""
+_MARKS = {"usual": ("D", ACCENT), "analysis": ("o", INK), "marked": ("o", PALETTE[1]), "adjusted": ("D", PALETTE[1])}
+"""Of the kinds of estimates; rows of other kinds are text alone."""
 Limits = tuple[float, float]
 
 
@@ -112,6 +120,92 @@ def padded(values: Sequence[float]) -> Limits:
 def shown_null(measure: Measure) -> float:
     """Where no effect stands on the axis, which is logarithmic for ratios."""
     return measure.null if measure.is_ratio else float(measure.to_display(measure.null))
+
+
+def on_axis(frame: pd.DataFrame, measure: Measure, *, decimals: int = 2) -> pd.DataFrame:
+    """Replace estimate, ci_low and ci_high (analysed scale) by estimate, low, high (of the axis) and text.
+
+    Examples
+    --------
+    >>> import alliance_meta as am
+    >>> measure = am.effect_sizes(r=[0.3], n=[28], measure="ZCOR").measure
+    >>> frame = pd.DataFrame({"estimate": [0.5], "ci_low": [0.1], "ci_high": [0.9]})
+    >>> on_axis(frame, measure).round(3).to_dict("records")
+    [{'estimate': 0.462, 'low': 0.1, 'high': 0.716, 'text': '.46 [.10, .72]'}]
+    """
+    numbers = frame[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    shown = np.asarray(measure.to_display(numbers), dtype=float)
+    rows = frame.drop(columns=["ci_low", "ci_high"])
+    rows[["estimate", "low", "high"]] = numbers if measure.is_ratio else shown
+    rows["text"] = [forest_text(*row, bounded=measure.bounded, decimals=decimals) for row in shown.tolist()]
+    return rows
+
+
+def draw_estimates(
+    rows: pd.DataFrame,
+    effects: EffectSizes,
+    headings: Mapping[str, str],
+    lines: Sequence[str],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw estimates with their intervals, a row each, over the band of the usual one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        y, kind, bold, low, estimate, high (on the axis) and the columns of text. Of the kinds, ``"usual"`` stands in
+        one row and draws the band, ``"analysis"``, ``"marked"`` and ``"adjusted"`` in any, and others are text. Of much
+        wider intervals than the others the ends are cut off.
+    effects : EffectSizes
+        What the estimates are of.
+    headings : mapping of column to heading
+    lines : sequence of str
+        Notes below the axis; the data's caveat follows them.
+    ax : Axes, optional
+    """
+    own, notes = effects.measure, [line for line in (*lines, effects.caveat) if line]
+    bottom = float(rows["y"].max())
+    ax = row_axes(ax, bottom, lines=len(notes))
+    ends = write_columns(ax, rows, headings)
+    known = rows[rows["kind"].isin(list(_MARKS))].dropna(subset=["estimate"])
+    null = shown_null(own)
+    limits = _reach(known, null)
+    place_between(ax, limits, ends)
+    top, last = -0.6, bottom + 0.6
+    ax.plot([null, null], [top, last], color=GREY, lw=0.8, zorder=1)
+    for usual in known[known["kind"] == "usual"].to_dict("records"):
+        ax.fill_betweenx([top, known["y"].max() + 0.6], usual["low"], usual["high"], color=LIGHT, lw=0, zorder=0)
+        ax.plot([usual["estimate"]] * 2, [top, last], color=ACCENT, lw=0.8, ls=(0, (4, 3)), zorder=1)
+    for row in known.to_dict("records"):
+        _draw_row(ax, row, limits)
+    ticks = effect_ticks(limits, ratio=own.is_ratio, bounded=own.bounded)
+    finish_axis(ax, limits, ticks, own.display_label, notes)
+    return ax
+
+
+def _reach(rows: pd.DataFrame, null: float) -> Limits:
+    """All estimates and most intervals: the widest, of a few rows, may leave the picture."""
+    middle, bounds = [*rows["estimate"], null], rows[["low", "high"]].dropna()
+    if bounds.empty:
+        return padded(middle)
+    typical = float((bounds["high"] - bounds["low"]).median())
+    low = max(float(bounds["low"].min()), float(np.nanmin(middle)) - _FURTHEST * typical)
+    high = min(float(bounds["high"].max()), float(np.nanmax(middle)) + _FURTHEST * typical)
+    return padded([*middle, low, high])
+
+
+def _draw_row(ax: Axes, row: Mapping[Hashable, Any], limits: Limits) -> None:
+    """An estimate and its interval, which ends in an arrow where it leaves the picture."""
+    (marker, color), y = _MARKS[row["kind"]], row["y"]
+    mean = marker == "D"
+    if not np.isnan(row["low"]):
+        ends = max(row["low"], limits[0]), min(row["high"], limits[1])
+        ax.plot(ends, [y, y], color=color, lw=1.7 if mean else 1.2, solid_capstyle="butt", zorder=2)
+        for end, bound, arrow in ((ends[0], row["low"], "<"), (ends[1], row["high"], ">")):
+            if end != bound:
+                ax.plot([end], [y], marker=arrow, ms=4, color=color, zorder=2)
+    ax.plot([row["estimate"]], [y], marker=marker, ms=6 if mean else 5, color=color, zorder=3)
 
 
 def finish_axis(

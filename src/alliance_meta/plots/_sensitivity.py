@@ -12,16 +12,8 @@ from matplotlib.axes import Axes
 from alliance_meta import _checks
 from alliance_meta._tables import apa
 from alliance_meta.plots._layout import forest_text
-from alliance_meta.plots._rows import (
-    effect_ticks,
-    finish_axis,
-    padded,
-    place_between,
-    row_axes,
-    shown_null,
-    write_columns,
-)
-from alliance_meta.plots._style import ACCENT, GREY, INK, LIGHT, PALETTE
+from alliance_meta.plots._rows import draw_estimates, effect_ticks, padded, shown_null
+from alliance_meta.plots._style import GREY, INK, PALETTE
 from alliance_meta.results import TEST_NAMES, PooledEffect
 from alliance_meta.results.sensitivity._leaving_out import Cumulative, LeaveOneOut
 from alliance_meta.results.sensitivity._shown import cell_text
@@ -204,53 +196,12 @@ def cumulative(result: Cumulative, *, ax: Axes | None = None, level: float = 0.9
 
 
 def _forest(rows: pd.DataFrame, whole: PooledEffect, ax: Axes | None, headings: dict[str, str], colour: str) -> Axes:
-    measure, settings = whole.effects.measure, whole.settings
+    settings, summary = whole.settings, rows["kind"] == "summary"
     how = f"{settings.tau2_method}, {TEST_NAMES[settings.test]}. Band: interval of all {whole.k} effects"
-    lines = [line for line in (how, colour, whole.effects.caveat) if line]
-    ax = row_axes(ax, float(rows["y"].max()), lines=len(lines))
-    ends = write_columns(ax, rows, headings)
-    if measure.is_ratio:
+    kinds = np.where(summary, "usual", np.where(rows["changed"], "marked", "analysis"))
+    if whole.effects.measure.is_ratio:
         rows[["estimate", "low", "high"]] = np.log(rows[["estimate", "low", "high"]])
-    null = shown_null(measure)
-    limits = _limits(rows, null)
-    place_between(ax, limits, ends)
-    last = float(rows["y"].max()) + 0.5
-    summary = rows[rows["kind"] == "summary"].iloc[0]
-    if not np.isnan(summary["low"]):
-        ax.fill_betweenx([-0.6, last], summary["low"], summary["high"], color=LIGHT, lw=0, zorder=0)
-    ax.plot([null, null], [-0.6, last], color=GREY, lw=0.8, zorder=1)
-    ax.plot([summary["estimate"]] * 2, [-0.6, last], color=ACCENT, lw=0.8, ls=(0, (2, 2)), zorder=1)
-    _draw_rows(ax, rows, limits)
-    ticks = effect_ticks(limits, ratio=measure.is_ratio, bounded=measure.bounded)
-    finish_axis(ax, limits, ticks, measure.display_label, lines)
-    return ax
-
-
-def _limits(rows: pd.DataFrame, null: float) -> tuple[float, float]:
-    """All estimates and most intervals: the widest, of a few studies, may leave the picture."""
-    bounds = rows[["low", "high"]].dropna()
-    if bounds.empty:
-        return padded([*rows["estimate"], null])
-    typical = float((bounds["high"] - bounds["low"]).median())
-    middle = [*rows["estimate"], null]
-    low = max(float(bounds["low"].min()), float(np.nanmin(middle)) - 1.5 * typical)
-    high = min(float(bounds["high"].max()), float(np.nanmax(middle)) + 1.5 * typical)
-    return padded([*middle, low, high])
-
-
-def _draw_rows(ax: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> None:
-    low, high = limits
-    for row in rows.to_dict("records"):
-        y, mark = row["y"], row["kind"] == "summary"
-        color = ACCENT if mark else PALETTE[1] if row["changed"] else INK
-        if not np.isnan(row["low"]):
-            ends = max(row["low"], low), min(row["high"], high)
-            ax.plot(ends, [y, y], color=color, lw=1.8 if mark else 1.2, solid_capstyle="butt", zorder=2)
-            for end, bound, marker in ((ends[0], row["low"], "<"), (ends[1], row["high"], ">")):
-                if end != bound:
-                    ax.plot([end], [y], marker=marker, ms=4, color=color, zorder=2)
-        if not np.isnan(row["estimate"]):
-            ax.plot([row["estimate"]], [y], marker="D" if mark else "o", ms=6 if mark else 5, color=color, zorder=3)
+    return draw_estimates(rows.assign(kind=kinds), whole.effects, headings, (how, colour), ax=ax)
 
 
 def sweep_points(result: CorrelationSweep | ReliabilitySweep, *, level: float = 0.95) -> pd.DataFrame:

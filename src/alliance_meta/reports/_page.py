@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
-
-import jinja2
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from alliance_meta import plots
 from alliance_meta.datasets import Dataset
 from alliance_meta.errors import OutputError
+from alliance_meta.reports._html import environment
+from alliance_meta.reports._pictures import Picture
 from alliance_meta.reproductions import Comparison, Reproduction
 from alliance_meta.results import PooledEffect
 
@@ -30,22 +24,13 @@ _STUDY_COLUMNS = ("label", "year", "n", "r", "g", "researcher_allegiance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Picture:
-    """An image as a data address, with the text that stands for it where it cannot be seen."""
-
-    address: str
-    alt: str
-    caption: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
     """What the page shows of one study-level finding."""
 
     reproduction: Reproduction
     fit: PooledEffect
-    forest: _Picture
-    funnel: _Picture
+    forest: Picture
+    funnel: Picture
     studies_html: str
 
 
@@ -105,21 +90,20 @@ def render_report(reproductions: Sequence[Reproduction]) -> str:
     str
     """
     comparisons = [comparison for item in reproductions for comparison in item.comparisons]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("alliance_meta.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("reproductions.html").render(
-        version=version("alliance-meta"),
-        packages={name: version(name) for name in ("numpy", "scipy", "pandas", "matplotlib")},
-        findings=[item for item in reproductions if item.source],
-        tables=[item for item in reproductions if not item.source],
-        reasons={item.id: _reasons(item.comparisons) for item in reproductions},
-        counts=_counts(comparisons),
-        sections=[_section(item, item.dataset, fit) for item in reproductions if item.dataset for _, fit in item.fits],
+    return (
+        environment()
+        .get_template("reproductions.html")
+        .render(
+            version=version("alliance-meta"),
+            packages={name: version(name) for name in ("numpy", "scipy", "pandas", "matplotlib")},
+            findings=[item for item in reproductions if item.source],
+            tables=[item for item in reproductions if not item.source],
+            reasons={item.id: _reasons(item.comparisons) for item in reproductions},
+            counts=_counts(comparisons),
+            sections=[
+                _section(item, item.dataset, fit) for item in reproductions if item.dataset for _, fit in item.fits
+            ],
+        )
     )
 
 
@@ -152,46 +136,21 @@ def _section(item: Reproduction, dataset: Dataset, fit: PooledEffect) -> _Sectio
     shown = fit.on_display_scale()
     about = f"{item.title}: {fit.k} effects, pooled {shown.scale} = {shown.estimate:.2f}"
     interval = f"95% interval {shown.ci_low:.2f} to {shown.ci_high:.2f}"
-    height = 0.27 * (fit.k + 3.6) + 1.0
     table = dataset.table
     columns = [name for name in _STUDY_COLUMNS if name in table.columns]
     return _Section(
         reproduction=item,
         fit=fit,
-        forest=_picture(
-            lambda ax: plots.forest(fit, ax=ax),
-            (8.0, height),
-            {"left": 0.02, "right": 0.98, "top": 0.98, "bottom": 0.95 / height},
+        forest=Picture(
+            draw=lambda: plots.forest(fit),
             alt=f"Forest plot of {about}, {interval}.",
             caption="Each study's effect with its 95% interval; the diamond is the pooled effect, the bar below it "
             "the range expected for the true effect of a new study.",
         ),
-        funnel=_picture(
-            lambda ax: plots.funnel(fit, ax=ax),
-            (5.6, 4.4),
-            {"left": 0.12, "right": 0.98, "top": 0.92, "bottom": 0.12},
+        funnel=Picture(
+            draw=lambda: plots.funnel(fit),
             alt=f"Funnel plot of {about}: effects against their standard errors.",
             caption="Each effect against its standard error.",
         ),
         studies_html=table[columns].to_html(index=False, border=0, na_rep="", escape=True),
     )
-
-
-def _picture(
-    draw: Callable[[Axes], object],
-    size: tuple[float, float],
-    margins: dict[str, float],
-    *,
-    alt: str,
-    caption: str,
-) -> _Picture:
-    buffer = io.BytesIO()
-    # Text stays text, so that the browser's fonts and writing directions serve names of every language.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "alliance_meta"}):
-        figure = Figure(figsize=size)
-        ax = figure.subplots()
-        figure.subplots_adjust(**margins)
-        draw(ax)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": escape(alt)})
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return _Picture(address=f"data:image/svg+xml;base64,{encoded}", alt=alt, caption=caption)

@@ -192,7 +192,7 @@ class Reproduction:
         ]
         header = ("quantity", "published", "recomputed", "difference", "verdict", "what else the numbers say")
         kept = len(header) if any(row.detail for row in self.comparisons) else len(header) - 1
-        methods = dict.fromkeys(f"Method: {row.how}" for row in self.comparisons)
+        methods = dict.fromkeys(f"Method: {row.how}" for row in self.comparisons if row.how)
         reasons = dict.fromkeys(f"Why: {row.why}" for row in self.comparisons if row.why)
         caveat = (self.dataset.caveat,) if self.dataset is not None and self.dataset.caveat else ()
         return SummaryTable(
@@ -239,7 +239,7 @@ def reproduce(id: str) -> Reproduction:  # noqa: A002  the plan's name for it
     >>> result = reproduce("fluckiger2018-r-as-d")
     >>> row = result.comparisons[0]
     >>> print(row.published, row.recomputed_text, row.verdict)
-    0.579 0.5788 match
+    0.579 0.5788 consistent
     """
     known = _checks.known_name("reproduction", id, names())
     path = data_folder() / "reproductions" / f"{known}.toml"

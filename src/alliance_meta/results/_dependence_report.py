@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from alliance_meta._tables import SummaryTable, number, p_value
+from alliance_meta._tables import SummaryTable, number, p_cell
 from alliance_meta.effects import EffectSizes
 
 __all__ = ["DependenceReport"]
@@ -111,7 +111,7 @@ class DependenceReport:
                     number(float(row["estimate"]), 3),
                     f"[{number(float(row['ci_low']), 3)}, {number(float(row['ci_high']), 3)}]",
                     f"{df:.3g}",
-                    p_value(float(row["p_value"])),
+                    p_cell(float(row["p_value"])),
                 )
             )
         study, most = self.largest

@@ -9,7 +9,7 @@ from alliance_meta._tables import number
 
 __all__ = ["DisplayScale", "Interval", "Proportion"]
 
-_KINDS = {"tau2": "τ²", "i2": "I² (percent)", "h2": "H²"}
+_KINDS = {"tau2": "τ²", "i2": "I² (percent)", "h2": "H²", "r2": "R² (percent)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Interval:
 
     def __repr__(self) -> str:
         note = f" ({self.note})" if self.note else ""
-        decimals = 1 if self.kind == "i2" else 4
+        decimals = 1 if self.kind in ("i2", "r2") else 4
         bounds = f"[{number(self.low, decimals)}, {number(self.high, decimals)}]"
         return f"{100 * self.level:g}% {_KINDS.get(self.kind, self.kind)} interval {bounds}{note}"
 

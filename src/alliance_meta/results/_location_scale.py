@@ -193,10 +193,13 @@ class LocationScale:
             f"vi <- {r_vector(effects.variance.tolist())}",
             f"X <- {_r_matrix(self.design)}",
             f"Z <- {_r_matrix(self.scale_design)}",
-            # metafor's own optimizer stops where the log-likelihood has some eight digits.
-            'control <- list(optimizer = "Nelder-Mead", reltol = 1e-16, maxit = 100000)',
-            f'fit <- rma(yi, vi, mods = ~ 0 + X, scale = ~ 0 + Z, method = "{settings.tau2_method}", '
+            "fit_by <- function(control) {",
+            f'  rma(yi, vi, mods = ~ 0 + X, scale = ~ 0 + Z, method = "{settings.tau2_method}", '
             f'test = "{METAFOR_TESTS[settings.test]}", control = control)',
+            "}",
+            # metafor's own optimizer stops where the log-likelihood has some eight digits; Nelder and Mead's can fail
+            'finer <- list(optimizer = "Nelder-Mead", reltol = 1e-16, maxit = 100000)',
+            "fit <- tryCatch(fit_by(finer), error = function(e) fit_by(list()))",
             "print(fit, digits = 6)",
         ]
         return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, number, p_value
+from alliance_meta._tables import SummaryTable, number, p_cell
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results._regression import MetaRegression
 from alliance_meta.results._tidy import tidy
@@ -281,7 +281,7 @@ class MultiModel:
                 number(estimate),
                 number(std_error),
                 f"[{number(low)}, {number(high)}]",
-                p_value(p),
+                p_cell(p),
                 number(importance, 2),
             )
             for name, (estimate, std_error, _, p, low, high, importance) in zip(self.names, rows, strict=True)

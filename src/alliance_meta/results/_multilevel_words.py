@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alliance_meta._tables import SummaryTable, apa, number, p_value, small
+from alliance_meta._tables import SummaryTable, apa, number, p_cell, p_value, small
 from alliance_meta.results._vocabulary import MULTILEVEL_TESTS, TAU2_METHODS
 from alliance_meta.results._words import r_string, r_vector
 
@@ -42,7 +42,7 @@ def summary_table(fit: Multilevel) -> SummaryTable:
             number(std_error, 3),
             f"[{number(low, 3)}, {number(high, 3)}]",
             f"z = {number(value, 2)}" if isinf(df) else f"t({df:.3g}) = {number(value, 2)}",
-            p_value(p),
+            p_cell(p),
         )
         for name, (estimate, std_error, value, df, p, low, high) in zip(fit.names, _numbers(fit), strict=True)
     ]
@@ -61,7 +61,7 @@ def summary_table(fit: Multilevel) -> SummaryTable:
     how = f"tau² by {TAU2_METHODS[settings.tau2_method]}; tests by {MULTILEVEL_TESTS[settings.test]}{errors}"
     caveat = (fit.effects.caveat,) if fit.effects.caveat else ()
     return SummaryTable(
-        title=f"Multilevel model of {counted(fit)} on {settings.formula}",
+        title=f"Multilevel model of {counted(fit)}{'' if settings.formula == '1' else f' on {settings.formula}'}",
         header=("", own.label, "std. error", "95% CI", "test", "p"),
         rows=tuple(rows),
         right=frozenset({1, 2, 3, 4, 5}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alliance_meta._tables import SummaryTable, apa, number, p_value, small
+from alliance_meta._tables import SummaryTable, apa, number, p_cell, p_value, small
 from alliance_meta.results._vocabulary import MULTILEVEL_TESTS, TAU2_METHODS
 from alliance_meta.results._words import r_string, r_vector
 from alliance_meta.stats.multilevel._structures import StructureName
@@ -50,7 +50,7 @@ def summary_table(fit: Multivariate) -> SummaryTable:
             number(std_error, 3),
             f"[{number(low, 3)}, {number(high, 3)}]",
             _test(df, number(value, 2)),
-            p_value(p),
+            p_cell(p),
         )
         for name, (estimate, std_error, value, df, p, low, high) in zip(fit.names, _numbers(fit), strict=True)
     ]

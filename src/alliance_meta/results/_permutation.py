@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, number, p_value
+from alliance_meta._tables import SummaryTable, number, p_cell, p_value
+from alliance_meta.errors import InputError
 from alliance_meta.results._vocabulary import TAU2_METHODS, TESTS, Tau2Method, TestMethod
 
 __all__ = ["Exactness", "PermutationResult", "PermutationSettings"]
 
 Exactness = Literal["auto", True]
 _SCHEMES = {"rows": "arrangements of the moderators among the effects", "signs": "flips of the effects' signs"}
+
+
+_REFITTED = ("REML", "ML", "DL", "HE", "HS", "HSk", "SJ", "PM", "PMM", "EB", "EE")
+"""Estimators of tau2 that metafor has, and so computes anew for every arrangement."""
+
+
+class Fitted(Protocol):
+    """What a permutation test asks of the fit that it was made from."""
+
+    def to_r(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,8 @@ class PermutationResult:
     notes : tuple of str
     caveat : str
         That of the effects.
+    fit : PooledEffect or MetaRegression, or None
+        What it was made from.
     """
 
     names: tuple[str, ...]
@@ -79,6 +92,7 @@ class PermutationResult:
     settings: PermutationSettings
     notes: tuple[str, ...] = ()
     caveat: str = ""
+    fit: Fitted | None = field(default=None, repr=False, compare=False)
 
     def p_value(self, name: str) -> float:
         """The p value of one coefficient by its name."""
@@ -87,6 +101,37 @@ class PermutationResult:
     def to_frame(self) -> pd.DataFrame:
         """One tidy row a coefficient, and one for the omnibus test: term, statistic, p_value."""
         return pd.DataFrame(self._rows(), columns=["term", "statistic", "p_value"])
+
+    def to_r(self) -> str:
+        """R code that repeats this test with metafor's `permutest`, data included.
+
+        Of all arrangements its p values are these; of a random choice they differ by chance.
+
+        Raises
+        ------
+        InputError
+            Where metafor cannot say the same: it would keep the tau2 of an estimator of ours instead of computing it
+            anew for every arrangement.
+        """
+        if self.fit is None:
+            raise InputError(
+                "this result does not hold the fit it was made from; permutation_test() gives one that does"
+            )
+        code = self.fit.to_r()
+        kept = any(line.startswith("fit <- rma(") and "tau2 = tau2" in line for line in code.splitlines())
+        if kept or self.settings.tau2_method not in _REFITTED:
+            raise InputError(
+                "metafor's permutest() cannot repeat this test: it would not estimate tau2 by "
+                f"{self.settings.tau2_method} anew for every arrangement. Take another tau2_method, such as 'REML'."
+            )
+        kind = "TRUE" if self.exact else f"FALSE, iter = {self.arrangements}"
+        chance = "" if self.exact else "  # other random arrangements, so p values differ by chance"
+        lines = [
+            "set.seed(1)" if not self.exact else "",
+            f"permuted <- permutest(fit, exact = {kind}, progbar = FALSE){chance}",
+            "print(permuted, digits = 6)",
+        ]
+        return code + "\n".join(filter(None, lines)) + "\n"
 
     def _rows(self) -> list[tuple[str, float, float]]:
         rows = list(zip(self.names, self.statistics, self.p_values, strict=True))
@@ -113,7 +158,7 @@ class PermutationResult:
         settings = self.settings
         letter = "z" if settings.test == "z" else "t"
         labels = {"omnibus": f"all moderators ({'QM' if settings.test == 'z' else 'F'})"}
-        rows = [(labels.get(name, name), number(value, 2), p_value(p)) for name, value, p in self._rows()]
+        rows = [(labels.get(name, name), number(value, 2), p_cell(p)) for name, value, p in self._rows()]
         chosen = "All" if self.exact else "Random"
         least = 1.0 / self.arrangements
         p_values = f"a p value is a share of them, so at least {least:.2g}"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from alliance_meta import _checks
 from alliance_meta._tables import SummaryTable, apa, number, small
+from alliance_meta.results import _psychometric_r
 from alliance_meta.results._interval import Interval
 from alliance_meta.stats.attenuation import Restriction
 from alliance_meta.stats.inference import critical_value
@@ -227,6 +228,10 @@ class PsychometricResult:
     def to_apa(self, level: float = 0.95, *, credibility_level: float = 0.80) -> str:
         """A sentence fit for a paper, in APA style."""
         return _apa_sentence(self, level, credibility_level)
+
+    def to_r(self) -> str:
+        """R code that repeats this analysis in plain arithmetic, data included; it needs no package."""
+        return _psychometric_r.r_code(self)
 
     def __repr__(self) -> str:
         interval = "[" + ", ".join(number(bound) for bound in self.credibility_interval()) + "]"

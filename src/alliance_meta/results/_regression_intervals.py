@@ -149,4 +149,4 @@ def r2_interval(fit: MetaRegression, level: float, replicates: int, seed: int, w
     low, high = (float(bound) for bound in np.nanpercentile(r2, [tail, 100.0 - tail]))
     empty = int(np.isnan(r2).sum())
     note = f"left out: {empty} of {replicates:,} draws without heterogeneity to explain" if empty else ""
-    return Interval(low=low, high=high, level=level, kind="R2", note=note)
+    return Interval(low=low, high=high, level=level, kind="r2", note=note)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alliance_meta._tables import SummaryTable, apa, number, p_value, small
+from alliance_meta._tables import SummaryTable, apa, number, p_cell, p_value, small
 from alliance_meta.results._vocabulary import APA_TAU2_METHODS, TAU2_METHODS, TEST_NAMES, TESTS
 from alliance_meta.results._words import METAFOR_TESTS, r_control, r_estimator, r_string, r_vector
 
@@ -29,7 +29,7 @@ def summary_table(fit: MetaRegression) -> SummaryTable:
             number(std_error, 3),
             f"[{number(low, 3)}, {number(high, 3)}]",
             number(value, 2),
-            p_value(p),
+            p_cell(p),
         )
         for name, (estimate, std_error, value, _, p, low, high) in _coefficients(fit)
     ]
@@ -104,8 +104,15 @@ def r_code(fit: MetaRegression) -> str:
         *before,
         f"fit <- rma(yi, vi, {', '.join([model, *asked])})",
         "print(fit, digits = 6)",
+        *([] if _holds_the_mean(fit) else _RESIDUAL),
     ]
     return "\n".join(lines) + "\n"
+
+
+_RESIDUAL = [
+    "e <- yi - X %*% solve(crossprod(X / vi, X), crossprod(X / vi, yi))",
+    'cat("QE without the mean:", sum(e^2 / vi), "\\n")  # metafor\'s QE, too, takes the mean off effects',
+]
 
 
 def _holds_the_mean(fit: MetaRegression) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isinf, isnan
 from typing import TYPE_CHECKING
 
-from alliance_meta._tables import SummaryTable, apa, number, p_value
+from alliance_meta._tables import SummaryTable, apa, number, p_cell, p_value
 from alliance_meta.results._words import r_string
 from alliance_meta.stats.robust import ADJUSTMENTS
 
@@ -51,7 +51,7 @@ def summary_table(fit: RobustFit) -> SummaryTable:
             f"[{number(low, 3)}, {number(high, 3)}]",
             number(statistic, 2),
             number(df, 1),
-            p_value(p),
+            p_cell(p),
         )
         for name, (estimate, std_error, statistic, df, p, low, high) in _rows(fit)
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import special
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, number, p_value, small
+from alliance_meta._tables import SummaryTable, number, p_cell, p_value, small
 from alliance_meta.effects import EffectSizes
 from alliance_meta.results._finding import Finding
 from alliance_meta.results._pooled import PooledEffect
@@ -394,6 +394,6 @@ def _rows(effects: EffectSizes, frame: pd.DataFrame, names: dict[str, str]) -> t
     tests = frame["p_value"].tolist() if "p_value" in frame else [np.nan] * len(frame)
     shown = effects.measure.to_display(frame[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float))
     return tuple(
-        (names[term], number(estimate), f"[{number(low)}, {number(high)}]", p_value(p))
+        (names[term], number(estimate), f"[{number(low)}, {number(high)}]", p_cell(p))
         for term, (estimate, low, high), p in zip(frame["term"].tolist(), shown.tolist(), tests, strict=True)
     )

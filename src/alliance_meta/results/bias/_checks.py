@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from alliance_meta._tables import SummaryTable, number, p_value
+from alliance_meta._tables import SummaryTable, number, p_cell
 from alliance_meta.results._finding import Finding
 
 __all__ = ["BiasChecks"]
@@ -104,7 +104,7 @@ class BiasChecks(Finding):
                     str(row["method"]),
                     number(numbers[0]) if known else "",
                     f"[{number(numbers[1])}, {number(numbers[2])}]" if known else "",
-                    "" if row["p_value"] != row["p_value"] else p_value(float(row["p_value"])).removeprefix("= "),
+                    "" if row["p_value"] != row["p_value"] else p_cell(float(row["p_value"])),
                     f"{row['cautions']}" if row["cautions"] else "",
                     str(row["why"] or row["found"]),
                 )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, number, p_value, small
+from alliance_meta._tables import SummaryTable, number, p_cell, p_value, small
 from alliance_meta.design import Design
 from alliance_meta.results._finding import Finding
 from alliance_meta.results._pooled import PooledEffect
@@ -268,7 +268,7 @@ def _unadjusted_rows(found: SelectionModel) -> list[tuple[str, ...]]:
     frame = tidy(estimate, error, inf, 0.95, null=null)
     names = ("mean",) if found._mean_alone else found.names
     rows = [
-        (f"  {name}", "", *_effect_cells(found, row), "", p_value(float(row["p_value"])))
+        (f"  {name}", "", *_effect_cells(found, row), "", p_cell(float(row["p_value"])))
         for name, (_, row) in zip(names, frame.iterrows(), strict=True)
     ]
     tau2 = [] if found.settings.tau2_method == "EE" else [("  τ²", "", small(found.unadjusted.tau2), "", "", "", "")]
@@ -302,7 +302,7 @@ def _rows(found: SelectionModel) -> list[tuple[str, ...]]:
             shown = found.effects.measure.to_display(ends) if found._mean_alone else ends
             name = "mean" if found._mean_alone else str(row["term"])
             cells = (*_effect_cells(found, row), _range(float(shown[0]), float(shown[1])))
-            rows.append((f"  {name}", "", *cells, p_value(float(row["p_value"]))))
+            rows.append((f"  {name}", "", *cells, p_cell(float(row["p_value"]))))
             continue
         error = "" if isnan(row["std_error"]) else number(float(row["std_error"]))
         if row["part"] == "tau2":

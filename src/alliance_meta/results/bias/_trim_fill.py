@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from alliance_meta._tables import SummaryTable, number, p_value, small
+from alliance_meta._tables import SummaryTable, number, p_cell, p_value, small
 from alliance_meta.results._finding import Finding
 from alliance_meta.results._pooled import PooledEffect
 
@@ -135,7 +135,7 @@ class TrimAndFill(Finding):
                     str(fit.k),
                     number(shown.estimate),
                     f"[{number(shown.ci_low)}, {number(shown.ci_high)}]",
-                    p_value(fit.p_value),
+                    p_cell(fit.p_value),
                     small(fit.tau2),
                     number(fit.i2, 1),
                 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from alliance_meta._tables import SummaryTable, number, p_value
+from alliance_meta._tables import SummaryTable, number, p_cell
 from alliance_meta.results._finding import Finding
 
 __all__ = ["Panel"]
@@ -84,11 +84,11 @@ class Panel(Finding):
         if flips.empty:
             said = f"All {len(known)} analyses give {most}; {self._span}."
         else:
-            named = "; ".join(flips["analysis"].tolist())
-            said = (
-                f"{len(known) - len(flips)} of {len(known)} analyses give {most}; {self._span}. The conclusion is "
-                f"another with: {named}."
+            others = "; ".join(
+                f"an interval {_SAID[str(kind)]} {null} with {', '.join(part['analysis'])}"
+                for kind, part in flips.groupby("conclusion", sort=False)
             )
+            said = f"{len(known) - len(flips)} of {len(known)} analyses give {most}, {others}; {self._span}."
         return (
             f"{said} These analyses answer different questions of the same studies and are no independent tests: how "
             "many agree is not how sure the conclusion is."
@@ -108,7 +108,7 @@ class Panel(Finding):
                 continue
             interval = f"[{number(float(row['ci_low']))}, {number(float(row['ci_high']))}]"
             p = float(row["p_value"])
-            tested = "" if p != p else p_value(p).removeprefix("= ")
+            tested = "" if p != p else p_cell(p)
             rows.append((name, f"{row['k']}", number(float(row["estimate"])), interval, tested, str(row["found"])))
         return SummaryTable(
             title=f"{self.effects.k} effects, analysed in {len(self._frame)} ways",

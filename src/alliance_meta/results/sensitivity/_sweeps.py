@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta._tables import SummaryTable, number, p_value, small
+from alliance_meta._tables import SummaryTable, number, p_cell, p_value, small
 from alliance_meta.results._finding import Finding
 from alliance_meta.results._pooled import PooledEffect
 from alliance_meta.results._tidy import tidy
@@ -142,7 +142,7 @@ class CorrelationSweep(_Sweep):
                 number(float(row["estimate"]), 3),
                 f"[{number(float(row['ci_low']), 3)}, {number(float(row['ci_high']), 3)}]",
                 f"{row['df']:.3g}",
-                p_value(float(row["p_value"])),
+                p_cell(float(row["p_value"])),
             )
             for row in self.on_display_scale().to_dict("records")
         ]
