@@ -81,7 +81,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     with mpl.rc_context({"backend": "agg"}):
         run(example, {}, "README.md")
         plt.close("all")
-    assert "kolden2011" in (tmp_path / "kolden.html").read_text(encoding="utf-8")
+    assert "Althay, 1973" in (tmp_path / "kolden.html").read_text(encoding="utf-8")
 
 
 def test_pages_with_side_by_side_calls_have_many() -> None:

@@ -82,7 +82,8 @@ def test_level(level: float) -> None:
 
 def test_the_paragraph_counts_conclusions() -> None:
     assert ALONE.sentence.startswith(
-        "7 of 8 analyses give an interval above r = 0, an interval that includes r = 0 with PET-PEESE; r from 0.20 to 0.26."
+        "7 of 8 analyses give an interval above r = 0, an interval that includes r = 0 with PET-PEESE; "
+        "r from 0.20 to 0.26."
     )
     assert ALONE.flips()["analysis"].tolist() == ["PET-PEESE"]
     strong = am.effect_sizes(r=np.linspace(0.5, 0.6, 12), n=np.arange(100, 220, 10))
