@@ -75,7 +75,7 @@ def climb(
         if not free.any():
             return Climb(here, at, True)
         step = np.zeros(here.size)
-        step[free] = _step(at.first[free], at.second[np.ix_(free, free)], here[free] + scale[free])
+        step[free] = _step(at.first[free], at.second[free][:, free], here[free] + scale[free])
         there, new, moved = _go(function, here, at, step)
         size = float((np.abs(there - here) / (here + scale)).max())
         here, at = (there, new) if moved else (here, at)
@@ -88,7 +88,7 @@ def climb(
 
 def _step(slope: FloatArray, curvature: FloatArray, size: FloatArray) -> FloatArray:
     """Newton's step in units of `size`; where the likelihood is not concave, against its curvature's magnitude."""
-    values, vectors = np.linalg.eigh(-curvature * np.outer(size, size))
+    values, vectors = np.linalg.eigh(-curvature * size[:, None] * size)
     bend = np.maximum(np.abs(values), 1e-8 * np.abs(values).max() + np.finfo(float).tiny)
     return np.asarray(size * (vectors @ ((vectors.T @ (slope * size)) / bend)))
 

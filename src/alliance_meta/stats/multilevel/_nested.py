@@ -117,8 +117,10 @@ def _with_group_effect(inner: Jet, log_det: Jet, own: float, m: int) -> tuple[Je
     log(1 + own g). What comes in has no derivatives with respect to `own`; what goes out has them last.
     """
     left, right, to_z = _pairs(m)
-    g = _pick(inner, to_z[-1])
-    b = _pick(inner, to_z[left]) * _pick(inner, to_z[right])
+    last = int(to_z[-1])
+    g = Jet(inner.value[last], inner.first[:, last], inner.second[:, :, last])
+    z = _pick(inner, to_z)
+    b = _pick(z, left) * _pick(z, right)
     h = 1.0 / (1.0 + own * g.value)
     hh = h * h
     lost = _over_pairs(g.of(own * h, -(own**2) * hh, 2.0 * own**3 * hh * h)) * b
@@ -146,7 +148,7 @@ def _over_pairs(one: Jet) -> Jet:
 
 
 def _pick(z: Jet, which: IntArray) -> Jet:
-    return Jet(z.value[which], z.first[:, which], z.second[:, :, which])
+    return Jet(z.value.take(which, -2), z.first.take(which, -2), z.second.take(which, -2))
 
 
 def _summed(inner: Jet, starts: IntArray) -> Jet:

@@ -49,21 +49,25 @@ def profiled(found: Sums, p: int, *, restricted: bool) -> Likelihood:
         The restricted one has half of log det X'V^-1 X taken off; half of log det X'X is for the caller to add.
     """
     inner, log_det = found
-    m, dm, d2m = (part[..., :p, :p] for part in (inner.value, inner.first, inner.second))
-    r, dr, d2r = (part[..., :p, p] for part in (inner.value, inner.first, inner.second))
-    q, dq, d2q = (part[..., p, p] for part in (inner.value, inner.first, inner.second))
+    end = p + 1
+    m, r, q = inner.value[:p, :p], inner.value[:p, p], inner.value[p, p]
+    d, d2 = inner.first[:, :end, :end], inner.second[:, :, :end, :end]
     covariance = np.asarray(np.linalg.inv(m), dtype=np.float64)
     b = covariance @ r
-    # Slopes and curvatures of the residual sum of squares q - r'M^-1 r: the first of b does not count.
-    off = dr - dm @ b
-    slope = dq - 2.0 * dr @ b + (dm @ b) @ b
-    curvature = d2q - 2.0 * d2r @ b + (d2m @ b) @ b - 2.0 * off @ covariance @ off.T
-    value, first, second = log_det.value + q - r @ b, log_det.first + slope, log_det.second + curvature
+    # The residual sum of squares is u'Su with u = (-b, 1) and S the products of columns and effects; as it is smallest
+    # at b, the first derivative of b does not count in its slope.
+    u = np.append(-b, 1.0)
+    turned = d @ u
+    off = turned[:, :p]
+    value = log_det.value + q - r @ b
+    first = log_det.first + turned @ u
+    second = log_det.second + (d2 @ u) @ u - 2.0 * (off @ covariance @ off.T)
+    dm = d[:, :p, :p]
+    moved = covariance @ dm
     if restricted:
-        moved = covariance @ dm
-        value = value + np.linalg.slogdet(m).logabsdet
-        first = first + np.trace(moved, axis1=-2, axis2=-1)
+        value = value + np.linalg.slogdet(m)[1]
+        first = first + np.einsum("iaa->i", moved)
         crossed = np.einsum("iab,jba->ij", moved, moved)
-        second = second + np.trace(covariance @ d2m, axis1=-2, axis2=-1) - crossed
-    slopes = -covariance @ dm @ covariance
+        second = second + np.einsum("ab,ijba->ij", covariance, d2[:, :, :p, :p]) - crossed
+    slopes = -moved @ covariance
     return Likelihood(float(-0.5 * value), -0.5 * first, -0.5 * second, b, covariance, slopes)
