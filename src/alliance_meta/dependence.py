@@ -181,7 +181,7 @@ def _result(
         effects=effects,
         design=made,
         settings=settings,
-        notes=structure.notes,
+        notes=(*structure.notes, *_taken_as_known(settings, fit, structure)),
         _problem=problem,
         _fit=fit,
         _fixed=structure.fixed,
@@ -224,6 +224,17 @@ def _correlation(table: pd.DataFrame, studies: IntArray, given: Correlation | No
     if rho.shape != (k, k) or not np.allclose(rho, rho.T, rtol=0.0, atol=1e-12) or not np.isfinite(rho).all():
         raise InputError(f"correlation must be a number, a column, or a symmetric matrix of shape ({k}, {k})")
     return rho, "a matrix"
+
+
+def _taken_as_known(settings: MultilevelSettings, fit: kernel.MultilevelFit, structure: _Structure) -> tuple[str, ...]:
+    """What Satterthwaite's degrees of freedom cannot see."""
+    at_zero = ~structure.fixed & (fit.components == 0.0)
+    if settings.test != "satterthwaite" or not at_zero.any():
+        return ()
+    return (
+        "Satterthwaite's degrees of freedom take a variance estimated as 0 as known, and are too many if it is not 0: "
+        "compare robust(fit).",
+    )
 
 
 class _Structure(NamedTuple):

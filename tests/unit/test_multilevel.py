@@ -663,3 +663,16 @@ def test_the_printed_r_code_asks_for_the_same_test() -> None:
     assert 'test = "t"' in code
     assert 'dfs = "contain"' in code
     assert 'test = "t"' not in am.multilevel(EFFECTS, "x", test="z").to_r()
+
+
+def test_satterthwaite_says_what_it_takes_as_known() -> None:
+    effects = am.effect_sizes(
+        measure="GEN",
+        study=["a", "a", "b", "b", "c", "c", "d", "d"],
+        effect=[0.10, 0.11, 0.12, 0.10, 0.11, 0.12, 0.10, 0.12],
+        variance=[0.02] * 8,
+    )
+    fit = am.multilevel(effects, test="satterthwaite")
+    assert fit.components.tolist() == [0.0, 0.0]
+    assert any("take a variance estimated as 0 as known" in note for note in fit.notes)
+    assert not any("estimated as 0" in note for note in am.multilevel(effects).notes)

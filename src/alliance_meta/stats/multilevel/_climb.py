@@ -15,7 +15,7 @@ __all__ = ["Climb", "climb", "highest"]
 _MAX_STEPS = 200
 _MAX_HALVINGS = 40
 _SAME = 0.5
-"""Within this share of a known maximum's components a climb is taken to lead there."""
+"""Within this share of a known maximum's components a climb, or its next step, is taken to lead there."""
 _EPS = float(np.finfo(float).eps)
 
 
@@ -69,21 +69,27 @@ def climb(
     here, at = start.copy(), function(start)
     last = np.inf
     for _ in range(_MAX_STEPS):
-        if any((np.abs(here - end) <= _SAME * (end + scale)).all() for end in known):
+        if _near(here, known, scale):
             return None
         free = ~fixed & ((here > 0.0) | (at.first > 0.0))
         if not free.any():
             return Climb(here, at, True)
         step = np.zeros(here.size)
         step[free] = _step(at.first[free], at.second[free][:, free], here[free] + scale[free])
+        if _near(np.maximum(here + step, 0.0), known, scale):
+            return None
         there, new, moved = _go(function, here, at, step)
         size = float((np.abs(there - here) / (here + scale)).max())
         here, at = (there, new) if moved else (here, at)
-        # Newton's steps shrink quadratically until only rounding is left of them.
-        if not moved or size <= 4.0 * _EPS or (size <= 1e-7 and size >= 0.25 * last):
+        # Newton's steps shrink quadratically until only rounding is left of them; the next would be below rounding.
+        if not moved or size <= 4.0 * _EPS or (size <= 1e-7 and (size >= 0.25 * last or size**3 <= _EPS * last**2)):
             return Climb(here, at, bool(size <= 1e-6))
         last = size
     return Climb(here, at, False)
+
+
+def _near(here: FloatArray, known: Sequence[FloatArray], scale: FloatArray) -> bool:
+    return any(bool((np.abs(here - end) <= _SAME * (end + scale)).all()) for end in known)
 
 
 def _step(slope: FloatArray, curvature: FloatArray, size: FloatArray) -> FloatArray:
