@@ -308,3 +308,13 @@ def test_bad_input() -> None:
         fail_safe_n(KOLDEN, method="general", tau2_method="GENQ")
     with pytest.raises(UnknownNameError, match="unknown test"):
         fail_safe_n(KOLDEN, method="general", test="f")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "printed"),
+    [("raudenbush1985", 0.05, 4), ("hackshaw1998", 0.049, 103), ("mcdaniel1994", 0.15, 64)],
+)
+def test_becker_2005_weighted_orwin(name: str, target: float, printed: int) -> None:
+    """Becker's (2005) numbers, as the comments of metafor's own tests (test_misc_fsn.r) quote them; she rounds."""
+    found = fail_safe_n(_set(name), method="orwin", target=target, weights="inverse-variance")
+    assert round(found.exact) == printed
