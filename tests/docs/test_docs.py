@@ -204,7 +204,7 @@ def test_pictures_are_the_same_every_time() -> None:
 
 
 def test_formulas_need_no_script() -> None:
-    pytest.importorskip("sphinx")
+    pytest.importorskip("sphinx", reason="draws formulas with the packages of the extra docs: pip install -e .[docs]")
     to_mathml = importlib.import_module("docs._pages.mathml").to_mathml  # not for mypy: docutils has no types
     drawn = to_mathml(r"\begin{align*} \hat\mu &= \frac{\sum w_i y_i}{\sum w_i} \\ &= 0.25 \end{align*}", block=True)
     assert drawn.startswith("<math")
