@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,10 +24,7 @@ SETS = 120
 ENOUGH_WRONG = 5  # fits; 50 digits take time
 HERE = Path(__file__).parent
 FITS_R = HERE.parent / "reference" / "make" / "fits.R"
-NEEDS = (
-    "install R and the R package metafor (Debian: apt-get install r-base-core r-cran-metafor r-cran-jsonlite) "
-    "to run the live comparison"
-)
+PACKAGES = ("metafor", "jsonlite")
 
 
 class Wrong(NamedTuple):
@@ -39,26 +35,6 @@ class Wrong(NamedTuple):
     test: str
     control: dict[str, float]
     what: str
-
-
-def _skip(reason: str) -> None:
-    """Skip where R is missing, unless ALLIANCE_META_REQUIRE_R says that it must be there, as in CI."""
-    if os.environ.get("ALLIANCE_META_REQUIRE_R"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def rscript() -> str:
-    """Path of Rscript, once it is known to have what the comparison needs."""
-    found = shutil.which("Rscript") or ""
-    if not found:
-        _skip(f"Rscript is not on PATH; {NEEDS}")
-    for package in ("metafor", "jsonlite"):
-        asked = [found, "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
-        if subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode != 0:
-            _skip(f"R has no package {package}; {NEEDS}")
-    return found
 
 
 @pytest.fixture(scope="module")

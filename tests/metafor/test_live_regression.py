@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -24,10 +23,7 @@ METHODS_EACH = 4
 ENOUGH_WRONG = 3  # fits; 50 digits take time
 HERE = Path(__file__).parent
 MAKE = HERE.parent / "reference" / "make"
-NEEDS = (
-    "install R and the R package metafor (Debian: apt-get install r-base-core r-cran-metafor r-cran-jsonlite) "
-    "to run the live comparison"
-)
+PACKAGES = ("metafor", "jsonlite")
 # Every design has the constant among its columns: metafor 3.8 centres the effects of those that do not.
 FORMULAS = (
     *("x", "x + z", "year", "g", "0 + g", "x + g", "x * z", "x + z + year", "x + h", "h + z + x", "g + h"),
@@ -45,26 +41,6 @@ class DesignSet(TypedDict):
     data: dict[str, list[Any]]
     methods: list[str]
     tests: list[str]
-
-
-def _skip(reason: str) -> None:
-    """Skip where R is missing, unless ALLIANCE_META_REQUIRE_R says that it must be there, as in CI."""
-    if os.environ.get("ALLIANCE_META_REQUIRE_R"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def rscript() -> str:
-    """Path of Rscript, once it is known to have what the comparison needs."""
-    found = shutil.which("Rscript") or ""
-    if not found:
-        _skip(f"Rscript is not on PATH; {NEEDS}")
-    for package in ("metafor", "jsonlite"):
-        asked = [found, "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
-        if subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode != 0:
-            _skip(f"R has no package {package}; {NEEDS}")
-    return found
 
 
 @pytest.fixture(scope="module")

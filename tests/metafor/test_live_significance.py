@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,29 +26,9 @@ pytestmark = pytest.mark.metafor
 SETS = 40
 HERE = Path(__file__).parent
 MAKE = HERE.parent / "reference" / "make"
-NEEDS = "install R and its packages (Debian: apt-get install r-base-core r-cran-metafor r-cran-jsonlite)"
+PACKAGES = ("metafor", "jsonlite")
 # With tau2 metafor integrates the power over -5 to 5 standard deviations, which leaves out 5.7e-7 of it.
 LEFT_OUT = 5.8e-7
-
-
-def _skip(reason: str) -> None:
-    """Skip where R is missing, unless ALLIANCE_META_REQUIRE_R says that it must be there, as in CI."""
-    if os.environ.get("ALLIANCE_META_REQUIRE_R"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def rscript() -> str:
-    """Path of Rscript, once it is known to have what the comparison needs."""
-    found = shutil.which("Rscript") or ""
-    if not found:
-        _skip(f"Rscript is not on PATH; {NEEDS}")
-    for package in ("metafor", "jsonlite"):
-        asked = [found, "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
-        if subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode != 0:
-            _skip(f"R has no package {package}; {NEEDS}")
-    return found
 
 
 def _random_sets(seed: int) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ test_live_multilevel.py, robust tests of pooled effects and regressions in test_
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,7 @@ import alliance_meta as am
 
 pytestmark = pytest.mark.metafor
 
-NEEDS = (
-    "install R and its packages (Debian: apt-get install r-base-core r-cran-metafor r-cran-jsonlite "
-    "r-cran-clubsandwich) to run the live comparison"
-)
+PACKAGES = ("metafor", "clubSandwich")
 # metafor's own iterations stop a thousandth of a millionth short where the code asks for 1e-12 of the scale.
 CLOSED = 1e-8
 # nlminb and optim stop a little below the maximum: in variances by 1e-5 of their sum, hence the rest by less.
@@ -38,25 +34,6 @@ class Asked(NamedTuple):
     code: str
     expression: str
     ours: list[float]
-
-
-def _skip(reason: str) -> None:
-    """Skip where R is missing, unless ALLIANCE_META_REQUIRE_R says that it must be there, as in CI."""
-    if os.environ.get("ALLIANCE_META_REQUIRE_R"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def rscript() -> str:
-    found = shutil.which("Rscript") or ""
-    if not found:
-        _skip(f"Rscript is not on PATH; {NEEDS}")
-    for package in ("metafor", "clubSandwich"):
-        asked = [found, "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
-        if subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode != 0:
-            _skip(f"R has no package {package}; {NEEDS}")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ from alliance_meta.results.bias import (
     TrimAndFill,
 )
 
-__all__ = ["about", "adjusted_mean", "checks", "side_of"]
+__all__ = ["about", "adjusted_mean", "checks", "corrections"]
 
 
 class Mean(NamedTuple):
@@ -82,13 +82,8 @@ def checks(effects: EffectSizes, *, level: float = 0.95) -> BiasChecks:
     """
     given_effects(effects, "checks", 2)
     level = _checks.level(level)
-    side = side_of(effects)
     asked: dict[str, Callable[[], Finding]] = {
-        "trim and fill": lambda: trim_and_fill(effects),
-        "PET-PEESE": lambda: pet_peese(effects),
-        "3PSM": lambda: selection_model(effects, alternative=side),
-        "limit meta-analysis": lambda: limit_meta(effects),
-        "WAAP-WLS": lambda: waap(effects),
+        **corrections(effects),
         "Henmi-Copas": lambda: henmi_copas(effects),
         "Egger's regression": lambda: egger(effects),
         "Begg's ranks": lambda: begg(effects),
@@ -118,10 +113,17 @@ def checks(effects: EffectSizes, *, level: float = 0.95) -> BiasChecks:
     )
 
 
-def side_of(effects: EffectSizes) -> str:
-    """Where studies would be published for their significance: on the side of the mean."""
+def corrections(effects: EffectSizes) -> dict[str, Callable[[], Finding]]:
+    """The methods that correct a mean, by their names; selection is looked for on the side of the uncorrected mean."""
     mean = pool(effects, test="z", dependent="allow").estimate
-    return "greater" if mean >= effects.measure.null else "less"
+    side = "greater" if mean >= effects.measure.null else "less"
+    return {
+        "trim and fill": lambda: trim_and_fill(effects),
+        "PET-PEESE": lambda: pet_peese(effects),
+        "3PSM": lambda: selection_model(effects, alternative=side),
+        "limit meta-analysis": lambda: limit_meta(effects),
+        "WAAP-WLS": lambda: waap(effects),
+    }
 
 
 def adjusted_mean(found: Finding, level: float) -> Mean:

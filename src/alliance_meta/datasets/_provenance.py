@@ -216,6 +216,27 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
     )
     columns = tuple(_column(name, body, path) for name, body in table["columns"].items())
     revisions = [_revision(body, path) for body in table["revision"]]
+    _refuse_contradictions(table, columns, path)
+    return Provenance(
+        id=table["id"],
+        version=table["version"],
+        title=table["title"],
+        kind=table["kind"],
+        licence=table["licence"],
+        sha256=table.get("sha256", ""),
+        description=" ".join(table["description"].split()),
+        source=_cited(source["citation"], references, path) if "citation" in source else None,
+        via=_cited(source["via"], references, path) if "via" in source else None,
+        locator=source["locator"],
+        columns=columns,
+        deviations=tuple(_deviation(body, path) for body in table.get("deviation", [])),
+        revisions=tuple(revisions),
+        aggregates=tuple(_aggregate(body, path) for body in table.get("aggregate", [])),
+    )
+
+
+def _refuse_contradictions(table: dict[str, Any], columns: tuple[Column, ...], path: Path) -> None:
+    """What keys and types alone do not show."""
     if table["schema_version"] != 1:
         raise DataFileError(f"{path}: schema_version {table['schema_version']} is not 1, the one this version reads")
     roles = [column.role for column in columns if column.role]
@@ -233,22 +254,6 @@ def read_provenance(path: Path, references: dict[str, Reference]) -> Provenance:
             raise DataFileError(
                 f"{path}: {key!r} is for {'a template' if form else 'a set with rows'}, and needed there"
             )
-    return Provenance(
-        id=table["id"],
-        version=table["version"],
-        title=table["title"],
-        kind=table["kind"],
-        licence=table["licence"],
-        sha256=table.get("sha256", ""),
-        description=" ".join(table["description"].split()),
-        source=_cited(source["citation"], references, path) if "citation" in source else None,
-        via=_cited(source["via"], references, path) if "via" in source else None,
-        locator=source["locator"],
-        columns=columns,
-        deviations=tuple(_deviation(body, path) for body in table.get("deviation", [])),
-        revisions=tuple(revisions),
-        aggregates=tuple(_aggregate(body, path) for body in table.get("aggregate", [])),
-    )
 
 
 def _cited(key: str, references: dict[str, Reference], path: Path) -> Reference:

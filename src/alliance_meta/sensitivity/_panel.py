@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 
 from alliance_meta import _checks
-from alliance_meta.bias import limit_meta, pet_peese, selection_model, trim_and_fill, waap
-from alliance_meta.bias._checks import about, adjusted_mean, side_of
+from alliance_meta.bias._checks import about, adjusted_mean, corrections
 from alliance_meta.bias._conditions import few_studies, heterogeneous
 from alliance_meta.dependence import multilevel
 from alliance_meta.effects import EffectSizes, aggregate, given_effects, subset
 from alliance_meta.errors import ConvergenceError, InputError
 from alliance_meta.pooling import pool
 from alliance_meta.results import Multilevel, PooledEffect, RobustFit
-from alliance_meta.results._finding import Finding
 from alliance_meta.results.sensitivity import Panel
 from alliance_meta.robustness import robust
 from alliance_meta.sensitivity._influence import influence, outliers
@@ -185,14 +183,7 @@ def _without(effects: EffectSizes, level: float) -> Iterator[_Analysis]:
 
 
 def _selected(effects: EffectSizes, level: float) -> Iterator[_Analysis]:
-    side = side_of(effects)
-    asked: dict[str, Callable[[], Finding]] = {
-        "trim and fill": lambda: trim_and_fill(effects),
-        "PET-PEESE": lambda: pet_peese(effects),
-        "3PSM": lambda: selection_model(effects, alternative=side),
-        "limit meta-analysis": lambda: limit_meta(effects),
-        "WAAP-WLS": lambda: waap(effects),
-    }
+    asked = corrections(effects)
 
     def answer(name: str) -> _Answer:
         found = asked[name]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +69,9 @@ class _Subsets(Finding, ABC):
         frame[columns] = self.effects.measure.to_display(frame[columns].to_numpy())
         return frame
 
+    @abstractmethod
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One row a fit, on the analysed scale."""
-        raise NotImplementedError
 
     @property
     def _how(self) -> str:
